@@ -1,0 +1,84 @@
+# Everything a person or a machine does with a checkout. `make demo` and `make test` do all set-up themselves.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+SOURCES := snippet ingest attribution fraud_rules tracker tests benchmarks examples docs hatch_build.py
+
+.PHONY: demo build dev test test-slow check fmt bench docs locks clean browser
+
+demo: build ## build everything and start Molva with demo data and a demo shop
+	@exec $(BIN)/molva demo --port $(PORT)
+
+build: $(VENV)/run.stamp
+	@$(BIN)/python hatch_build.py
+
+dev: $(VENV)/dev.stamp
+	@$(BIN)/python hatch_build.py
+
+test: dev browser ## install what the tests need and run all of them
+	@$(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage report --fail-under=90 --include='attribution/*,fraud_rules/*,tracker/ledger/*'
+
+test-slow: dev browser ## kill rounds, fuzz and long property runs
+	@$(BIN)/python -m pytest -m slow
+
+check: dev ## format, lint, types, import rules, dead code
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/vulture
+
+fmt: dev
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: dev ## measure; prints ratios within one run
+	@command -v wrk >/dev/null || { echo "make bench needs wrk (Debian: apt-get install wrk)."; exit 1; }
+	@$(BIN)/python benchmarks/run.py
+
+docs: dev browser ## make the screenshots again and hold the docs against the code
+	@$(BIN)/python docs/screenshots.py
+	@$(BIN)/python -m pytest -q tests/docs
+
+locks: dev ## compile the locked requirements again
+	@for name in run dev; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	  $$([ $$name = dev ] && echo --extra=dev) --extra=postgres -o requirements/$$name.txt pyproject.toml; done
+	@for name in build node; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	  -o requirements/$$name.txt requirements/$$name.in; done
+
+clean:
+	@rm -rf $(VENV) node_modules snippet/built tracker/admin/static/vendor test-artifacts
+
+# The machine may have Python alone: Node comes from a wheel where there is none.
+$(VENV)/tools.stamp: requirements/build.txt requirements/node.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Molva needs Python 3.11 or newer."; exit 1; }
+	@echo "Installing build tools …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements/build.txt
+	@command -v npm >/dev/null || $(PIP) -r requirements/node.txt
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/tools.stamp requirements/run.txt pyproject.toml
+	@echo "Installing Molva …"
+	@[ -f $(VENV)/dev.stamp ] || $(PIP) -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/tools.stamp requirements/dev.txt pyproject.toml
+	@echo "Installing Molva and what its tests need …"
+	@$(PIP) -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@ $(VENV)/run.stamp
+
+browser:
+	@command -v chromium >/dev/null || { \
+	  echo "Installing Chromium …"; \
+	  [ "$$(id -u)" = 0 ] || SUDO=sudo; \
+	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq chromium >/dev/null; } || { \
+	  echo "The tests need Chromium; install the package chromium of your system."; exit 1; }

@@ -1,0 +1,97 @@
+"""Tables of what a person judges: findings of the fraud rules, cases, verdicts."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
+
+from tracker.db.columns import Flag, Id, Int64, Json, Str
+from tracker.db.metadata import append_only, table
+
+findings = append_only(
+    "findings",
+    "A fraud rule fired on a conversion; text is stored as message id and parameters.",
+    Column("finding_id", Id("fnd"), primary_key=True),
+    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
+    Column("rule", Str, nullable=False),
+    Column("rule_version", Int64, nullable=False),
+    Column("family", Str, nullable=False),
+    Column("fired", Flag, nullable=False),
+    # Parts per million; factor is weight x strength x damping.
+    Column("strength_ppm", Int64, nullable=False),
+    Column("weight_ppm", Int64, nullable=False),
+    Column("damping_ppm", Int64, nullable=False),
+    Column("factor_ppm", Int64, nullable=False),
+    Column("message", Str, nullable=False),
+    # The plural msgid; params["count"] chooses. `translated` names the params that are msgids themselves.
+    Column("message_plural", Str),
+    Column("params", Json, nullable=False),
+    Column("translated", Json, nullable=False),
+    Column("evidence", Json, nullable=False),
+    # The rule's settings in force, and the conversions it compared with.
+    Column("config", Json, nullable=False),
+    Column("compared", Json, nullable=False),
+    # The allow-list entry that silenced it.
+    Column("allowed_by", Str),
+    Column("clears_when", Str, nullable=False),
+    Column("cluster_key", Str),
+    # Equal evidence on the same conversion is one finding.
+    Column("evidence_digest", Str, nullable=False),
+    Column("created_at_ms", Int64, nullable=False),
+    UniqueConstraint("conversion_id", "rule", "evidence_digest"),
+)
+
+cases = table(
+    "cases",
+    "What a person judges: one a program, partner and shared fact.",
+    Column("case_id", Id("cas"), primary_key=True),
+    Column("program_id", Id("prg"), ForeignKey("programs.program_id"), nullable=False),
+    Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id"), nullable=False),
+    Column("livemode", Flag, nullable=False),
+    Column("kind", Str, CheckConstraint("kind IN ('risk')", name="kind_known"), nullable=False),
+    Column(
+        "status",
+        Str,
+        CheckConstraint("status IN ('open', 'claimed', 'waiting_partner', 'decided', 'appealed')", name="status_known"),
+        nullable=False,
+    ),
+    Column("cluster_key", Str, nullable=False),
+    Column("score", Int64, CheckConstraint("score BETWEEN 0 AND 100", name="score_range"), nullable=False),
+    Column("claimed_by", Str),
+    Column("opened_at_ms", Int64, nullable=False),
+    Column("due_at_ms", Int64, nullable=False),
+    Column("decided_at_ms", Int64),
+    # One undecided case a cluster: new findings join it.
+    Index(
+        "uq_cases_open_cluster",
+        "enrollment_id",
+        "livemode",
+        "cluster_key",
+        unique=True,
+        sqlite_where=text("status <> 'decided'"),
+        postgresql_where=text("status <> 'decided'"),
+    ),
+    # Query: the queue, highest score first.
+    Index("ix_cases_queue", "livemode", "status", "score"),
+)
+
+case_conversions = table(
+    "case_conversions",
+    "Which conversions a case covers; their commissions are frozen while it is open.",
+    Column("case_id", Id("cas"), ForeignKey("cases.case_id"), nullable=False),
+    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False, index=True),
+    Column("added_at_ms", Int64, nullable=False),
+    PrimaryKeyConstraint("case_id", "conversion_id"),
+)
+
+verdicts = append_only(
+    "verdicts",
+    "What a person decided about a case, with the text the partner may read.",
+    Column("verdict_id", Id("vdt"), primary_key=True),
+    Column("case_id", Id("cas"), ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("verdict", Str, nullable=False),
+    Column("action", Str, nullable=False),
+    Column("reason_code", Str, nullable=False),
+    Column("public_text", Str, nullable=False),
+    Column("note", Str, nullable=False),
+    Column("deciding_finding", Id("fnd")),
+    Column("actor", Str, nullable=False),
+    Column("at_ms", Int64, nullable=False),
+)

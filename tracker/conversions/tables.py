@@ -1,0 +1,121 @@
+"""Tables of conversions, the customers behind them and the decisions about whose merit they are."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
+
+from tracker.db.columns import Blob, Flag, Id, Int64, Json, Str
+from tracker.db.metadata import append_only, table
+
+customers = table(
+    "customers",
+    "People at the shop as it names them, one row a program, mode and external id (or e-mail when there is none).",
+    Column("customer_id", Id("cus"), primary_key=True),
+    Column("program_id", Id("prg"), ForeignKey("programs.program_id"), nullable=False),
+    Column("livemode", Flag, nullable=False),
+    Column("external_id", Str),
+    Column("email", Str),
+    # Canonical mailbox (dots, tags and provider twins folded); see fraud_rules/identity.py.
+    Column("email_canonical", Str),
+    Column("phone", Str),
+    Column("name", Str),
+    Column("country", Str),
+    Column("created_at_ms", Int64, nullable=False),
+    UniqueConstraint("program_id", "livemode", "external_id"),
+    # Query: people of a program with one mailbox (dup_person_email, customers without external id).
+    Index("ix_customers_email_canonical", "program_id", "livemode", "email_canonical"),
+)
+
+conversions = table(
+    "conversions",
+    "Leads, sales and refunds reported to us; the newest decision about each is in decisions.",
+    Column("conversion_id", Id("cnv"), primary_key=True),
+    Column("seq", Int64, nullable=False, unique=True),
+    Column("program_id", Id("prg"), ForeignKey("programs.program_id"), nullable=False),
+    Column("livemode", Flag, nullable=False),
+    Column("kind", Str, CheckConstraint("kind IN ('lead', 'sale', 'refund')", name="kind_known"), nullable=False),
+    Column("external_id", Str, nullable=False),
+    Column("trust", Str, CheckConstraint("trust IN ('verified', 'unverified')", name="trust_known"), nullable=False),
+    Column(
+        "status",
+        Str,
+        CheckConstraint(
+            "status IN ('received', 'attributed', 'unattributed', 'in_review', 'accepted', 'rejected',"
+            " 'part_refunded', 'refunded')",
+            name="status_known",
+        ),
+        nullable=False,
+    ),
+    Column("request_digest", Blob, nullable=False),
+    Column("amount_minor", Int64, CheckConstraint("amount_minor BETWEEN 0 AND 10000000000000", name="amount_range")),
+    Column("currency", Str),
+    Column("customer_id", Id("cus"), ForeignKey("customers.customer_id")),
+    Column("visitor_id", Str),
+    Column("click_id", Str),
+    Column("promo_code", Str),
+    Column("partner_code", Str),
+    Column("lead_id", Str),
+    Column("refund_of", Str),
+    Column("occurred_at_ms", Int64, nullable=False),
+    Column("received_at_ms", Int64, nullable=False),
+    Column("agent_id", Int64, ForeignKey("agents.agent_id")),
+    Column("host_key", Blob),
+    Column("net_key", Blob),
+    Column("masked_ip", Str),
+    Column("country", Str),
+    # Set by the decision: who is credited most, and when the credited click was (for fraud facts and lists).
+    Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id")),
+    Column("click_at_ms", Int64),
+    # The report as sent, less the raw address.
+    Column("report", Json, nullable=False),
+    UniqueConstraint("program_id", "livemode", "kind", "external_id"),
+    # Query: leads from one address (same_ip_leads).
+    Index("ix_conversions_host", "program_id", "host_key", "received_at_ms"),
+    # Query: conversions of a person (binding, dup_person_email).
+    Index("ix_conversions_customer", "customer_id", "occurred_at_ms"),
+    # Query: refunds that wait for, or belong to, a sale.
+    Index(
+        "ix_conversions_refund_of", "program_id", "livemode", "refund_of", sqlite_where=text("refund_of IS NOT NULL")
+    ),
+    # Query: newest conversions of a program (admin, API).
+    Index("ix_conversions_program_seq", "program_id", "livemode", "seq"),
+)
+
+decisions = append_only(
+    "decisions",
+    "Whose merit a conversion is and why; the highest version counts.",
+    Column("decision_id", Id("dec"), primary_key=True),
+    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
+    Column("version", Int64, CheckConstraint("version >= 1", name="version_positive"), nullable=False),
+    Column("decided_at_ms", Int64, nullable=False),
+    Column("cause", Str, nullable=False),
+    Column("status", Str, nullable=False),
+    Column("via", Str),
+    Column("settings_version", Int64, nullable=False),
+    Column("input_digest", Blob, nullable=False),
+    # The whole explanation: window, considered touches with reasons, precedence.
+    Column("explanation", Json, nullable=False),
+    UniqueConstraint("conversion_id", "version"),
+)
+
+credits = append_only(  # noqa: A001  # The table is called credits, as in the explanation.
+    "credits",
+    "The parts of a decision: which touch earned which exact share.",
+    Column("decision_id", Id("dec"), ForeignKey("decisions.decision_id"), nullable=False),
+    Column("position", Int64, nullable=False),
+    Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id"), nullable=False, index=True),
+    Column("touch", Str),
+    # An exact rational as text ("2/5"); never a float.
+    Column("weight", Str, nullable=False),
+    Column("amount_minor", Int64, nullable=False),
+    PrimaryKeyConstraint("decision_id", "position"),
+)
+
+bindings = table(
+    "bindings",
+    "Which partner a customer belongs to since the first attributed conversion.",
+    Column("program_id", Id("prg"), ForeignKey("programs.program_id"), nullable=False),
+    Column("customer_id", Id("cus"), ForeignKey("customers.customer_id"), nullable=False),
+    Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id"), nullable=False),
+    Column("since_ms", Int64, nullable=False),
+    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
+    PrimaryKeyConstraint("program_id", "customer_id"),
+)

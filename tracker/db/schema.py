@@ -1,0 +1,37 @@
+"""The whole schema: importing this module registers every feature's tables on METADATA.
+
+Migrations, tests and the trigger check use it; features import their own `tables.py` directly.
+"""
+
+from tracker.audit import tables as audit
+from tracker.cases import tables as cases
+from tracker.clicks import tables as clicks
+from tracker.conversions import tables as conversions
+from tracker.db import tables as db
+from tracker.db.metadata import APPEND_ONLY, METADATA
+from tracker.idempotency import tables as idempotency
+from tracker.jobs import tables as jobs
+from tracker.keys import tables as keys
+from tracker.ledger import tables as ledger
+from tracker.partners import tables as partners
+from tracker.programs import tables as programs
+from tracker.quarantine import tables as quarantine
+from tracker.users import tables as users
+
+FEATURES = (
+    db,
+    programs,
+    keys,
+    partners,
+    clicks,
+    conversions,
+    cases,
+    ledger,
+    users,
+    audit,
+    quarantine,
+    jobs,
+    idempotency,
+)
+
+__all__ = ["APPEND_ONLY", "FEATURES", "METADATA"]

@@ -1,0 +1,262 @@
+"""The attribution engine: a conversion, its journey and the settings in, one explained decision out.
+
+Called by the tracker for every conversion and by the scenario replay. Pure: no clock, no storage, no floats;
+the order of anything handed in decides nothing. Eligibility comes first, then precedence, then the model,
+then money.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import msgspec
+
+from attribution.binding import is_commissionable
+from attribution.codes import CodeClaim, judge_codes
+from attribution.eligibility import Refusal, Standings, index_standings, refuse_partner
+from attribution.levels import LADDERS, SortedTouches, sort_touches
+from attribution.models import TouchPath, weigh
+from attribution.money import split_minor
+from attribution.types import (
+    Conversion,
+    Credit,
+    Decision,
+    Detail,
+    Journey,
+    Level,
+    Outcome,
+    Reason,
+    Rejection,
+    Settings,
+    Touch,
+    Via,
+    parse_weight,
+)
+
+VIAS: dict[Level, Via] = {
+    "binding": "binding",
+    "lead_id": "lead_id",
+    "code": "coupon",
+    "click_id": "click_id",
+    "clicks": "visitor",
+    "impressions": "visitor",
+    "fingerprint": "fingerprint",
+}
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that could earn at its level.
+
+    name is how a rejection calls it, touch_id how a credit does.
+    """
+
+    name: str
+    touch_id: str | None
+    partner_id: str | None
+    at_ms: int | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """All that speaks for anyone.
+
+    Usable claims stand per level; found are the levels with anything at all.
+    """
+
+    claims: Mapping[Level, tuple[Claim, ...]]
+    refused: tuple[Rejection, ...]
+    found: frozenset[Level]
+
+
+def attribute(conversion: Conversion, journey: Journey, settings: Settings) -> Decision:
+    """Return whose merit the conversion is.
+
+    settings are those in force at the conversion's instant. Credits are in time order and sum to the amount;
+    everything that got nothing is listed with its reason. An unusable binding leaves the conversion
+    unattributed: the customer stays bound.
+    """
+    standings = index_standings(journey)
+    touches = sort_touches(conversion, journey, standings=standings, settings=settings)
+    evidence = _weigh_evidence(conversion, journey, touches, standings=standings, settings=settings)
+    winner = _pick_level(evidence, settings)
+    credits_ = _share_credit(winner, evidence, conversion, touches=touches, settings=settings)
+    bound = journey.binding if winner == "binding" else None
+    return Decision(
+        conversion_id=conversion.conversion_id,
+        status="attributed" if credits_ else "unattributed",
+        via=VIAS[winner] if winner else None,
+        model=settings.model,
+        window_from_ms=conversion.at_ms - settings.window_seconds * 1000,
+        window_to_ms=conversion.at_ms,
+        credits=credits_,
+        rejections=_list_rejections(winner, evidence, credits_),
+        precedence=_trace_precedence(winner, evidence, settings),
+        commissionable=bool(credits_) and (bound is None or is_commissionable(bound, conversion.at_ms, settings)),
+    )
+
+
+def _weigh_evidence(
+    conversion: Conversion,
+    journey: Journey,
+    touches: SortedTouches,
+    *,
+    standings: Standings,
+    settings: Settings,
+) -> Evidence:
+    claims: dict[Level, tuple[Claim, ...]] = {
+        level: tuple(map(_claim_touch, eligible)) for level, eligible in touches.eligible.items()
+    }
+    refused = [
+        _reject(_claim_touch(entry.touch), entry.refusal.reason, entry.refusal.detail) for entry in touches.refused
+    ]
+    found: set[Level] = set(touches.found)
+    codes = judge_codes(conversion, journey.codes, standings=standings, settings=settings, involved=touches.involved())
+    for level, claim, refusal in (
+        *_judge_binding(conversion, journey, standings=standings, settings=settings),
+        *_judge_lead(conversion, standings),
+        *map(_claim_code, codes),
+        *_judge_click_id(conversion, touches),
+    ):
+        found.add(level)
+        if refusal is None:
+            claims[level] = (*claims.get(level, ()), claim)
+        else:
+            refused.append(_reject(claim, refusal.reason, refusal.detail))
+    return Evidence(claims=claims, refused=tuple(refused), found=frozenset(found))
+
+
+_Judged = tuple[Level, Claim, Refusal | None]
+
+
+def _judge_binding(
+    conversion: Conversion, journey: Journey, *, standings: Standings, settings: Settings
+) -> list[_Judged]:
+    bound = journey.binding
+    if bound is None or settings.binding == "none":
+        return []
+    claim = Claim(name="binding", touch_id=None, partner_id=bound.partner_id, at_ms=bound.since_ms)
+    return [("binding", claim, refuse_partner(bound.partner_id, conversion, standings))]
+
+
+def _judge_lead(conversion: Conversion, standings: Standings) -> list[_Judged]:
+    """Judge the lead whose credit is to be inherited: usable when every partner in it may still earn.
+
+    It stands or falls as a whole, because a part taken out would have to be given to somebody who did not
+    earn it.
+    """
+    if not conversion.inherited:
+        return []
+    partners = [credit.partner_id for credit in conversion.inherited]
+    refusals = [refuse_partner(partner_id, conversion, standings) for partner_id in partners]
+    for partner_id, refusal in zip(partners, refusals, strict=True):
+        if refusal:
+            return [("lead_id", Claim(name="lead_id", touch_id=None, partner_id=partner_id), refusal)]
+    return [("lead_id", Claim(name="lead_id", touch_id=None, partner_id=None), None)]
+
+
+def _judge_click_id(conversion: Conversion, touches: SortedTouches) -> list[_Judged]:
+    """Report a click id that names no click of the journey; the visitor's own touches then speak."""
+    if not conversion.click_id or "click_id" in touches.found:
+        return []
+    claim = Claim(name=f"click_id:{conversion.click_id}", touch_id=None, partner_id=None)
+    return [("click_id", claim, Refusal(reason="unknown_click_id"))]
+
+
+def _claim_code(code: CodeClaim) -> _Judged:
+    return ("code", Claim(name=code.touch, touch_id=code.touch, partner_id=code.partner_id), code.refusal)
+
+
+def _claim_touch(touch: Touch) -> Claim:
+    return Claim(name=touch.touch_id, touch_id=touch.touch_id, partner_id=touch.partner_id, at_ms=touch.at_ms)
+
+
+def _pick_level(evidence: Evidence, settings: Settings) -> Level | None:
+    """Return the highest level with a usable claim.
+
+    A bound customer's level is final also where it is unusable.
+    """
+    if "binding" in evidence.found:
+        return "binding" if "binding" in evidence.claims else None
+    return next((level for level in LADDERS[settings.coupon_policy] if level in evidence.claims), None)
+
+
+def _share_credit(
+    winner: Level | None,
+    evidence: Evidence,
+    conversion: Conversion,
+    *,
+    touches: SortedTouches,
+    settings: Settings,
+) -> tuple[Credit, ...]:
+    """Return the credits of the winning level. A share of zero is no credit."""
+    if winner is None:
+        return ()
+    if winner == "lead_id":
+        heirs = [(credit.touch_id, credit.partner_id, Fraction(credit.weight)) for credit in conversion.inherited or ()]
+    elif winner in ("binding", "code"):
+        heirs = [(claim.touch_id, claim.partner_id or "", Fraction(1)) for claim in evidence.claims[winner][:1]]
+    else:
+        eligible = touches.eligible[winner]
+        weights = weigh(settings.model, _lay_path(eligible, conversion, settings))
+        heirs = [
+            (touch.touch_id, touch.partner_id or "", weight)
+            for touch, weight in zip(eligible, weights, strict=True)
+            if weight
+        ]
+    amounts = split_minor(conversion.amount_minor, [weight for _, _, weight in heirs])
+    return tuple(
+        Credit(touch_id=touch_id, partner_id=partner_id, weight=str(weight), amount_minor=amount)
+        for (touch_id, partner_id, weight), amount in zip(heirs, amounts, strict=True)
+    )
+
+
+def _lay_path(touches: tuple[Touch, ...], conversion: Conversion, settings: Settings) -> TouchPath:
+    first, middle, last = map(parse_weight, settings.position_weights)
+    return TouchPath(
+        ages_ms=tuple(conversion.at_ms - touch.at_ms for touch in touches),
+        directs=tuple(touch.kind == "direct" for touch in touches),
+        half_life_ms=settings.half_life_seconds * 1000,
+        position=(first, middle, last),
+    )
+
+
+def _list_rejections(winner: Level | None, evidence: Evidence, credits_: tuple[Credit, ...]) -> tuple[Rejection, ...]:
+    """Return everything that got nothing, by instant and name; what has no instant comes last.
+
+    What is credited is never listed: an inherited touch may be too old for the sale and still earn through
+    the lead.
+    """
+    credited = {credit.touch_id for credit in credits_ if credit.touch_id is not None}
+    rejections = [entry for entry in evidence.refused if entry.touch not in credited]
+    for level, claims in evidence.claims.items():
+        if level == winner and level in ("binding", "lead_id"):
+            continue
+        reason: Reason = "not_selected" if level == winner else "lower_precedence"
+        detail: Detail = {"level": winner or "binding"}
+        rejections += [_reject(claim, reason, detail) for claim in claims if claim.touch_id not in credited]
+    return tuple(sorted(rejections, key=lambda entry: (entry.at_ms is None, entry.at_ms or 0, entry.touch)))
+
+
+def _trace_precedence(
+    winner: Level | None, evidence: Evidence, settings: Settings
+) -> tuple[tuple[Level, Outcome], ...]:
+    disabled: set[Level] = set()
+    if settings.binding == "none":
+        disabled.add("binding")
+    if not settings.view_through:
+        disabled.add("impressions")
+    if not settings.fingerprint_fallback:
+        disabled.add("fingerprint")
+
+    def trace(level: Level) -> Outcome:
+        if level == winner:
+            return "won"
+        if level in evidence.claims:
+            return "outranked"
+        if level in disabled:
+            return "disabled"
+        return "refused" if level in evidence.found else "absent"
+
+    return tuple((level, trace(level)) for level in LADDERS[settings.coupon_policy])
+
+
+def _reject(claim: Claim, reason: Reason, detail: Detail) -> Rejection:
+    return Rejection(touch=claim.name, partner_id=claim.partner_id, at_ms=claim.at_ms, reason=reason, detail=detail)

@@ -1,0 +1,138 @@
+"""Attribution models: how the eligible touches of the winning level share one conversion.
+
+Called by the engine with touches that already passed every test; a model never filters, never sees money and
+returns exact fractions.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import isqrt
+from typing import Final
+
+import msgspec
+
+from attribution.money import apportion
+from attribution.types import DEFAULT_HALF_LIFE_SECONDS, ModelName
+
+BILLION: Final = 1_000_000_000  # time-decay weights are whole parts of it, so they are the same on every machine
+
+_FRACTION_BITS: Final = 128  # bits of the exponent that are used; far below one part in a billion
+_SCALE_BITS: Final = 160  # fixed point; 32 guard bits swallow the rounding of 128 multiplications
+
+
+class TouchPath(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model may know of the touches and the program.
+
+    Per touch, in time order: its age in ms at the conversion and whether it was a direct visit. half_life_ms
+    is 1 or more; position is first, middle, last.
+    """
+
+    ages_ms: tuple[int, ...]
+    directs: tuple[bool, ...] = ()
+    half_life_ms: int = DEFAULT_HALF_LIFE_SECONDS * 1000
+    position: tuple[Fraction, Fraction, Fraction] = (Fraction(2, 5), Fraction(1, 5), Fraction(2, 5))
+
+
+def first_click(path: TouchPath) -> list[Fraction]:
+    """Give everything to the earliest touch."""
+    return _all_to(0, len(path.ages_ms))
+
+
+def last_click(path: TouchPath) -> list[Fraction]:
+    """Give everything to the latest touch."""
+    return _all_to(len(path.ages_ms) - 1, len(path.ages_ms))
+
+
+def last_non_direct(path: TouchPath) -> list[Fraction]:
+    """Give everything to the latest touch that is no direct visit.
+
+    Only direct visits leave all weights at zero.
+    """
+    count = len(path.ages_ms)
+    directs = path.directs or (False,) * count
+    winner = max((i for i in range(count) if not directs[i]), default=-1)
+    return _all_to(winner, count)
+
+
+def linear(path: TouchPath) -> list[Fraction]:
+    """Give every touch the same share."""
+    count = len(path.ages_ms)
+    return [Fraction(1, count)] * count
+
+
+def position_based(path: TouchPath) -> list[Fraction]:
+    """Give the first and the last touch their shares and spread the middle share evenly between them.
+
+    Two touches take half of the middle share each, so that nothing is lost; a single touch takes all.
+    """
+    first, middle, last = path.position
+    count = len(path.ages_ms)
+    if count == 1:
+        return [Fraction(1)]
+    if count == 2:
+        return [first + middle / 2, last + middle / 2]
+    return [first, *[middle / (count - 2)] * (count - 2), last]
+
+
+def time_decay(path: TouchPath) -> list[Fraction]:
+    """Give each touch its part of the sum of 2^(-age / half-life).
+
+    Parts are whole parts per billion by largest remainder, ties to the earlier touch. Ages are counted from
+    the latest touch, which cancels out of the quotient and keeps very old journeys from vanishing altogether.
+    """
+    youngest = min(path.ages_ms)
+    powers = [half_power(age - youngest, path.half_life_ms) for age in path.ages_ms]
+    return [Fraction(part, BILLION) for part in apportion(BILLION, powers)]
+
+
+def half_power(elapsed_ms: int, half_life_ms: int) -> int:
+    """Return 2^(-elapsed / half-life) in fixed point (2^160 is 1), in integers alone.
+
+    The exponent's whole part is a shift; its fraction is read bit by bit, and each bit k multiplies by
+    2^(-2^-k), made by repeated integer square roots. The relative error is below 2^-120, so no mathematics
+    library can move a part per billion.
+    """
+    halvings, rest = divmod(elapsed_ms, half_life_ms)
+    bits = (rest << _FRACTION_BITS) // half_life_ms
+    power = 1 << _SCALE_BITS
+    for index, root in enumerate(_ROOTS):
+        if bits >> (_FRACTION_BITS - 1 - index) & 1:
+            power = power * root >> _SCALE_BITS
+    return power >> halvings
+
+
+def weigh(model: ModelName, path: TouchPath) -> tuple[Fraction, ...]:
+    """Return one weight per touch of the path.
+
+    They sum to exactly 1, but for last_non_direct over direct visits alone, where all are 0. An empty path
+    has no weights.
+    """
+    if not path.ages_ms:
+        return ()
+    return tuple(MODELS[model](path))
+
+
+def _all_to(winner: int, count: int) -> list[Fraction]:
+    return [Fraction(int(index == winner)) for index in range(count)]
+
+
+def _half_roots() -> tuple[int, ...]:
+    """Return 2^(-1/2), 2^(-1/4), 2^(-1/8) ... in fixed point."""
+    roots = []
+    root = 1 << (_SCALE_BITS - 1)
+    for _ in range(_FRACTION_BITS):
+        root = isqrt(root << _SCALE_BITS)
+        roots.append(root)
+    return tuple(roots)
+
+
+_ROOTS: Final = _half_roots()
+
+MODELS: Final[dict[ModelName, Callable[[TouchPath], list[Fraction]]]] = {
+    "first_click": first_click,
+    "last_click": last_click,
+    "last_non_direct": last_non_direct,
+    "linear": linear,
+    "position_based": position_based,
+    "time_decay": time_decay,
+}

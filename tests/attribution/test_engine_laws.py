@@ -1,0 +1,252 @@
+"""Laws of the engine over random journeys: whatever comes in, in whatever order, money and reasons add up."""
+
+from fractions import Fraction
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attribution.engine import attribute
+from attribution.models import MODELS
+from attribution.types import Binding, CodeEntry, Conversion, Journey, PartnerStanding, Settings, Touch
+
+AT = 10_000_000
+NAMES = ("anna", "boris", "gone", "self")
+PARTNERS = (
+    PartnerStanding(partner_id="anna"),
+    PartnerStanding(partner_id="boris"),
+    PartnerStanding(partner_id="gone", statuses=((0, "deleted"),)),
+    PartnerStanding(partner_id="self", own_customers=frozenset({"c"})),
+)
+CODES = (
+    CodeEntry(code="ANNA", partner_id="anna", program_id="P"),
+    CodeEntry(code="BORIS", partner_id="boris", program_id="P", valid_to_ms=AT - 1),
+)
+
+touches = st.builds(
+    Touch,
+    touch_id=st.integers(0, 30).map(lambda number: f"k{number:02}"),
+    kind=st.sampled_from(["click", "click", "impression", "direct"]),
+    partner_id=st.sampled_from(NAMES),
+    program_id=st.sampled_from("PPPQ"),
+    visitor_id=st.sampled_from(["v", "v", "phone", "stranger", None]),
+    at_ms=st.integers(AT - 20_000, AT + 1_000),
+    seq=st.integers(0, 3),
+    is_test=st.sampled_from([False, False, False, True]),
+    is_bot=st.sampled_from([False, False, False, True]),
+    fingerprint=st.sampled_from([None, "fp"]),
+).map(
+    lambda touch: msgspec.structs.replace(touch, partner_id=None) if touch.kind == "direct" else touch,
+)
+unique_touches = st.lists(touches, max_size=12, unique_by=lambda touch: touch.touch_id)
+sales = st.builds(
+    Conversion,
+    conversion_id=st.just("s1"),
+    kind=st.sampled_from(["lead", "sale"]),
+    program_id=st.just("P"),
+    at_ms=st.just(AT),
+    seq=st.just(9),
+    amount_minor=st.integers(-(10**6), 10**9),
+    currency=st.just("EUR"),
+    visitor_id=st.sampled_from(["v", "v", None]),
+    customer_id=st.sampled_from(["c", "d", None]),
+    click_id=st.sampled_from([None, "k01", "k02", "nope"]),
+    coupon=st.sampled_from([None, "anna", "boris", "nope"]),
+    fingerprint=st.sampled_from([None, "fp"]),
+)
+settings_ = st.builds(
+    Settings,
+    program_id=st.just("P"),
+    model=st.sampled_from(sorted(MODELS)),
+    window_seconds=st.integers(0, 25),
+    view_through=st.booleans(),
+    view_window_seconds=st.integers(0, 25),
+    min_click_to_conversion_seconds=st.sampled_from([0, 0, 2]),
+    binding=st.sampled_from(["first_conversion", "none"]),
+    coupon_policy=st.sampled_from(["click_first", "coupon_first", "if_involved"]),
+    fingerprint_fallback=st.booleans(),
+    half_life_seconds=st.integers(1, 60),
+)
+bindings = st.sampled_from(
+    [None, None, None, Binding(partner_id="anna", since_ms=5), Binding(partner_id="gone", since_ms=5)]
+)
+journeys = st.builds(
+    Journey,
+    touches=unique_touches.map(tuple),
+    visitors=st.sampled_from([frozenset(), frozenset({"phone"})]),
+    codes=st.just(CODES),
+    partners=st.just(PARTNERS),
+    binding=bindings,
+)
+
+
+@given(sales, journeys, settings_)
+def test_weights_sum_to_one_and_amounts_to_the_amount(sale, journey, settings):
+    decision = attribute(sale, journey, settings)
+
+    if decision.status == "attributed":
+        assert sum(Fraction(credit.weight) for credit in decision.credits) == 1
+        assert sum(credit.amount_minor for credit in decision.credits) == sale.amount_minor
+        assert all(credit.amount_minor * sale.amount_minor >= 0 for credit in decision.credits)
+    else:
+        assert (decision.credits, decision.via, decision.commissionable) == ((), None, False)
+
+
+@given(sales, journeys, settings_)
+def test_nothing_is_both_credited_and_rejected_and_nothing_twice(sale, journey, settings):
+    decision = attribute(sale, journey, settings)
+
+    credited = [credit.touch_id for credit in decision.credits]
+    rejected = [entry.touch for entry in decision.rejections]
+    assert not set(credited) & set(rejected)
+    assert len(set(credited)) == len(credited)
+    assert len(set(rejected)) == len(rejected)
+
+
+@given(sales, journeys, settings_)
+def test_only_active_partners_are_credited_and_never_for_themselves(sale, journey, settings):
+    decision = attribute(sale, journey, settings)
+
+    partners = {credit.partner_id for credit in decision.credits}
+    assert "gone" not in partners
+    assert not (sale.customer_id == "c" and "self" in partners)
+
+
+@given(sales, journeys, settings_, st.randoms(use_true_random=False))
+def test_order_and_repetition_of_everything_handed_in_decide_nothing(sale, journey, settings, shuffler):
+    shuffled = {}
+    for name in ("touches", "codes", "partners"):
+        items = list(getattr(journey, name)) * 2
+        shuffler.shuffle(items)
+        shuffled[name] = tuple(items)
+
+    assert attribute(sale, msgspec.structs.replace(journey, **shuffled), settings) == attribute(sale, journey, settings)
+
+
+@given(sales, st.lists(touches, max_size=8), settings_, st.randoms(use_true_random=False))
+def test_contradictory_copies_of_a_touch_do_not_make_order_matter(sale, copies, settings, shuffler):
+    shuffled = list(copies)
+    shuffler.shuffle(shuffled)
+
+    one = attribute(sale, Journey(touches=tuple(copies), partners=PARTNERS), settings)
+    other = attribute(sale, Journey(touches=tuple(shuffled), partners=PARTNERS), settings)
+    assert one == other
+
+
+@given(sales, journeys, settings_, st.integers(-(10**12), 10**12))
+def test_shift_in_time_moves_the_instants_alone(sale, journey, settings, shift):
+    def move(record, *names):
+        return msgspec.structs.replace(record, **{name: getattr(record, name) + shift for name in names})
+
+    moved = msgspec.structs.replace(
+        journey,
+        touches=tuple(move(touch, "at_ms") for touch in journey.touches),
+        codes=tuple(move(code, "valid_to_ms") if code.valid_to_ms else code for code in journey.codes),
+        partners=tuple(
+            msgspec.structs.replace(item, statuses=tuple((at + shift, status) for at, status in item.statuses))
+            for item in journey.partners
+        ),
+        binding=move(journey.binding, "since_ms") if journey.binding else None,
+    )
+
+    before, after = attribute(sale, journey, settings), attribute(move(sale, "at_ms"), moved, settings)
+    assert (after.status, after.via, after.credits) == (before.status, before.via, before.credits)
+    assert [(entry.touch, entry.reason) for entry in after.rejections] == [
+        (entry.touch, entry.reason) for entry in before.rejections
+    ]
+
+
+@given(sales, journeys, settings_)
+def test_renamed_partners_rename_the_result(sale, journey, settings):
+    # Reversed names also reverse how partners sort, so an order by name would show.
+    names = dict(zip(NAMES, ("zed", "yuri", "xena", "will"), strict=True))
+
+    def rename(record):
+        return msgspec.structs.replace(record, partner_id=names.get(record.partner_id))
+
+    renamed = msgspec.structs.replace(
+        journey,
+        touches=tuple(map(rename, journey.touches)),
+        codes=tuple(map(rename, journey.codes)),
+        partners=tuple(map(rename, journey.partners)),
+        binding=rename(journey.binding) if journey.binding else None,
+    )
+
+    before, after = attribute(sale, journey, settings), attribute(sale, renamed, settings)
+    assert after.credits == tuple(map(rename, before.credits))
+    assert after.rejections == tuple(map(rename, before.rejections))
+
+
+@given(sales, journeys, settings_, touches)
+def test_ineligible_touch_changes_the_rejections_alone(sale, journey, settings, touch):
+    known = {item.touch_id for item in journey.touches} | {sale.click_id}
+    bot = msgspec.structs.replace(touch, touch_id="new", is_bot=True)
+    assert "new" not in known
+
+    before = attribute(sale, journey, settings)
+    after = attribute(sale, msgspec.structs.replace(journey, touches=(*journey.touches, bot)), settings)
+
+    assert (after.credits, after.via, after.status) == (before.credits, before.via, before.status)
+    assert [entry for entry in after.rejections if entry.touch != "new"] == list(before.rejections)
+
+
+@given(sales, journeys, settings_, st.integers(1, 20))
+def test_longer_window_never_removes_an_eligible_touch(sale, journey, settings, more):
+    longer = msgspec.structs.replace(
+        settings,
+        window_seconds=settings.window_seconds + more,
+        view_window_seconds=settings.view_window_seconds + more,
+    )
+    excluded = {"not_selected", "lower_precedence"}
+
+    def ineligible(rules):
+        decision = attribute(sale, journey, rules)
+        return {
+            entry.touch for entry in decision.rejections if entry.reason not in excluded and entry.at_ms is not None
+        }
+
+    assert ineligible(longer) <= ineligible(settings)
+
+
+@given(unique_touches, settings_, st.integers(1, 20))
+def test_longer_window_keeps_the_last_click_and_moves_the_first_click_only_earlier(items, settings, more):
+    clicks = tuple(touch for touch in items if touch.kind == "click" and touch.visitor_id == "v")
+    instants = {touch.touch_id: touch.at_ms for touch in clicks}
+    sale = Conversion(
+        conversion_id="s1", kind="sale", program_id="P", at_ms=AT, seq=9, amount_minor=5, currency="EUR", visitor_id="v"
+    )
+
+    def winner(model, seconds):
+        rules = msgspec.structs.replace(settings, model=model, window_seconds=settings.window_seconds + seconds)
+        decision = attribute(sale, Journey(touches=clicks, partners=PARTNERS), rules)
+        return decision.credits[0].touch_id if decision.credits else None
+
+    if (last := winner("last_click", 0)) is not None:
+        assert winner("last_click", more) == last
+    if (first := winner("first_click", 0)) is not None:
+        assert instants[winner("first_click", more)] <= instants[first]
+
+
+@given(sales, journeys, settings_, st.data())
+def test_removing_a_touch_that_got_nothing_keeps_the_winner_of_one_touch_models(sale, journey, settings, data):
+    model = data.draw(st.sampled_from(["first_click", "last_click"]))
+    rules = msgspec.structs.replace(settings, model=model, coupon_policy="click_first")
+    before = attribute(sale, journey, rules)
+    losers = sorted(entry.touch for entry in before.rejections if entry.at_ms is not None)
+    if losers:
+        loser = data.draw(st.sampled_from(losers))
+        fewer = tuple(touch for touch in journey.touches if touch.touch_id != loser)
+
+        after = attribute(sale, msgspec.structs.replace(journey, touches=fewer), rules)
+
+        assert (after.credits, after.via) == (before.credits, before.via)
+
+
+@given(sales, journeys, settings_)
+def test_all_models_agree_where_one_touch_is_eligible(sale, journey, settings):
+    decisions = [attribute(sale, journey, msgspec.structs.replace(settings, model=model)) for model in MODELS]
+
+    linear = attribute(sale, journey, msgspec.structs.replace(settings, model="linear"))
+    if len(linear.credits) == 1:
+        assert all(decision.credits == linear.credits for decision in decisions)
+    assert len({decision.via for decision in decisions}) == 1

@@ -1,0 +1,350 @@
+"""Queries of findings, cases, what they cover, and verdicts.
+
+`opening.py` and `review.py` call the writing half inside their transaction, pages and the API the reading half. Only a
+case's status, assignee, score and due date ever change; findings and verdicts are only added.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, tuple_, update
+
+from fraud_rules.types import Finding
+from tracker.cases.tables import case_conversions, cases, findings, verdicts
+from tracker.cases.types import (
+    CaseRow,
+    CaseStatus,
+    CaseView,
+    CoveredConversion,
+    FindingRow,
+    QueueRow,
+    VerdictRow,
+)
+from tracker.conversions.tables import conversions
+from tracker.ledger import store as ledger
+from tracker.ledger.tables import entries, transfers
+from tracker.partners.tables import enrollments, partners
+from tracker.programs.tables import programs
+
+PAGE_MAX = 100  # cases a page of the queue shows at most
+HEADLINES = 2  # findings in a row of the queue: two facts are read at a glance
+
+_Position = tuple[int, str]  # score and id of the last case of a page
+
+
+def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
+    """Store the findings that are not there yet; return the ids of the new ones.
+
+    Equal evidence (`evidence_digest`) of one rule about one conversion is one finding, however often it is judged.
+    """
+    known: set[tuple[str, str, str]] = set()
+    for ids in ledger.chunks(row.conversion_id for row in new):
+        query = select(findings.c.conversion_id, findings.c.rule, findings.c.evidence_digest)
+        known |= {tuple(row) for row in conn.execute(query.where(findings.c.conversion_id.in_(ids)))}
+    saved = []
+    for row in new:
+        key = (row.conversion_id, row.finding.rule, row.evidence_digest)
+        if key not in known:
+            known.add(key)
+            conn.execute(insert(findings).values(**_finding_values(row)))
+            saved.append(row.finding_id)
+    return saved
+
+
+def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[FindingRow]:
+    """Return the findings about the conversions, those that weigh most first."""
+    found: list[FindingRow] = []
+    for ids in ledger.chunks(conversion_ids):
+        query = select(findings).where(findings.c.conversion_id.in_(ids))
+        found += [_finding(row) for row in conn.execute(query)]
+    return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
+
+
+def insert_case(conn: Connection, case: CaseRow) -> None:
+    """Store a new case; a second undecided one over the same fact of one partner is refused by the database."""
+    conn.execute(insert(cases).values(**{name: getattr(case, name) for name in case.__struct_fields__}))
+
+
+def case_row(conn: Connection, case_id: str) -> CaseRow | None:
+    """Return one case, or None."""
+    row = conn.execute(select(cases).where(cases.c.case_id == case_id)).first()
+    return None if row is None else _case(row)
+
+
+def cases_of_enrollment(conn: Connection, enrollment_id: str, *, livemode: bool) -> list[CaseRow]:
+    """Return the enrollment's cases, oldest first, decided ones included."""
+    query = select(cases).where(cases.c.enrollment_id == enrollment_id, cases.c.livemode == livemode)
+    return [_case(row) for row in conn.execute(query.order_by(cases.c.case_id))]
+
+
+def cases_of_conversion(conn: Connection, conversion_id: str) -> list[CaseRow]:
+    """Return the cases that cover the conversion, undecided ones first, then the newest."""
+    query = (
+        select(cases)
+        .join(case_conversions, case_conversions.c.case_id == cases.c.case_id)
+        .where(case_conversions.c.conversion_id == conversion_id)
+        .order_by(cases.c.status == "decided", cases.c.case_id.desc())
+    )
+    return [_case(row) for row in conn.execute(query)]
+
+
+def cover(conn: Connection, case_id: str, conversion_ids: Iterable[str], *, at_ms: int) -> list[str]:
+    """Let the case cover further conversions; return those it did not cover before.
+
+    There is no limit: a conversion a full case could not take would be paid without anybody having looked.
+    """
+    known = set(covered_ids(conn, case_id))
+    new = [each for each in dict.fromkeys(conversion_ids) if each not in known]
+    for conversion_id in new:
+        values = {"case_id": case_id, "conversion_id": conversion_id, "added_at_ms": at_ms}
+        conn.execute(insert(case_conversions).values(**values))
+    return new
+
+
+def covered_ids(conn: Connection, case_id: str) -> list[str]:
+    """Return the ids of the conversions a case covers, in the order they were reported."""
+    query = (
+        select(case_conversions.c.conversion_id)
+        .join(conversions, conversions.c.conversion_id == case_conversions.c.conversion_id)
+        .where(case_conversions.c.case_id == case_id)
+        .order_by(conversions.c.seq)
+    )
+    return list(conn.execute(query).scalars())
+
+
+def covered_conversions(conn: Connection, case_id: str) -> list[CoveredConversion]:
+    """Return the conversions a case covers, as they stand, in the order they were reported."""
+    query = (
+        select(*(conversions.c[name] for name in _COVERED_FIELDS), _refunded().label("refunded_minor"))
+        .join(case_conversions, case_conversions.c.conversion_id == conversions.c.conversion_id)
+        .where(case_conversions.c.case_id == case_id)
+        .order_by(conversions.c.seq)
+    )
+    rows = conn.execute(query).all()
+    others = _undecided_cases(conn, [row.conversion_id for row in rows])
+    return [
+        CoveredConversion(
+            **{name: getattr(row, name) for name in _COVERED_FIELDS},
+            refunded_minor=int(row.refunded_minor),
+            other_cases=tuple(each for each in others.get(row.conversion_id, ()) if each != case_id),
+        )
+        for row in rows
+    ]
+
+
+def conversions_in(
+    conn: Connection, conversion_ids: Iterable[str], *, program_id: str, livemode: bool
+) -> dict[str, str]:
+    """Return the statuses of those of the conversions that exist in the program and mode, by id."""
+    found: dict[str, str] = {}
+    for ids in ledger.chunks(conversion_ids):
+        query = select(conversions.c.conversion_id, conversions.c.status).where(
+            conversions.c.conversion_id.in_(ids),
+            conversions.c.program_id == program_id,
+            conversions.c.livemode == livemode,
+        )
+        found |= {row.conversion_id: row.status for row in conn.execute(query)}
+    return found
+
+
+def update_case(conn: Connection, case: CaseRow) -> None:
+    """Store what may change of a case: status, assignee, score, due date and the instant of decision."""
+    changing = ("status", "claimed_by", "score", "due_at_ms", "decided_at_ms")
+    values = {name: getattr(case, name) for name in changing}
+    conn.execute(update(cases).where(cases.c.case_id == case.case_id).values(**values))
+
+
+def insert_verdict(conn: Connection, verdict: VerdictRow) -> None:
+    """Store a verdict."""
+    conn.execute(insert(verdicts).values(**{name: getattr(verdict, name) for name in verdict.__struct_fields__}))
+
+
+def verdicts_of(conn: Connection, case_id: str) -> list[VerdictRow]:
+    """Return the verdicts on a case, oldest first."""
+    query = select(verdicts).where(verdicts.c.case_id == case_id).order_by(verdicts.c.at_ms, verdicts.c.verdict_id)
+    return [VerdictRow(**{n: getattr(row, n) for n in VerdictRow.__struct_fields__}) for row in conn.execute(query)]
+
+
+def queue(
+    conn: Connection,
+    *,
+    livemode: bool,
+    statuses: Sequence[CaseStatus],
+    program_id: str | None = None,
+    limit: int = PAGE_MAX,
+    before: _Position | None = None,
+) -> list[QueueRow]:
+    """Return cases, the highest score first, then the newest; `before` is (score, id) of the last case seen."""
+    query = (
+        _named_cases()
+        .where(cases.c.livemode == livemode, cases.c.status.in_(list(statuses)))
+        .order_by(cases.c.score.desc(), cases.c.case_id.desc())
+        .limit(max(1, min(limit, PAGE_MAX)))
+    )
+    if program_id is not None:
+        query = query.where(cases.c.program_id == program_id)
+    if before is not None:
+        query = query.where(tuple_(cases.c.score, cases.c.case_id) < before)
+    rows = conn.execute(query).all()
+    case_ids = [row.case_id for row in rows]
+    headlines = _headlines(conn, case_ids)
+    at_stake = _at_stake(conn, case_ids)
+    return [
+        QueueRow(
+            case=_case(row),
+            program_name=row.program_name,
+            partner_id=row.partner_id,
+            partner_name=row.partner_name,
+            conversions=row.conversions,
+            headline=tuple(headlines.get(row.case_id, ())),
+            at_stake=tuple(at_stake.get(row.case_id, ())),
+        )
+        for row in rows
+    ]
+
+
+def count_cases(conn: Connection, *, livemode: bool, statuses: Sequence[CaseStatus]) -> int:
+    """Return how many cases have one of the statuses."""
+    query = select(func.count()).where(cases.c.livemode == livemode, cases.c.status.in_(list(statuses)))
+    return int(conn.execute(query).scalar_one())
+
+
+def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
+    """Return everything on a case's page, or None; commission statuses as of `now_ms`."""
+    row = conn.execute(_named_cases().where(cases.c.case_id == case_id)).first()
+    if row is None:
+        return None
+    covered = covered_conversions(conn, case_id)
+    ids = [conversion.conversion_id for conversion in covered]
+    return CaseView(
+        case=_case(row),
+        program_name=row.program_name,
+        partner_id=row.partner_id,
+        partner_name=row.partner_name,
+        findings=tuple(findings_of(conn, ids)),
+        conversions=tuple(covered),
+        commissions=tuple(ledger.commissions_of_conversions(conn, ids, now_ms=now_ms)),
+        verdicts=tuple(verdicts_of(conn, case_id)),
+    )
+
+
+_COVERED_FIELDS = tuple(
+    name for name in CoveredConversion.__struct_fields__ if name not in {"refunded_minor", "other_cases"}
+)
+_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name != "holds_compared")
+
+
+def _refunded() -> ColumnElement[int]:
+    """Sum the refunds booked for a conversion; one that waits or was rejected counts for nothing."""
+    refunds = conversions.alias("refunds")
+    return (
+        select(func.coalesce(func.sum(refunds.c.amount_minor), 0))
+        .where(
+            refunds.c.program_id == conversions.c.program_id,
+            refunds.c.livemode == conversions.c.livemode,
+            refunds.c.refund_of == conversions.c.external_id,
+            refunds.c.kind == "refund",
+            refunds.c.status == "accepted",
+            conversions.c.kind == "sale",
+        )
+        .scalar_subquery()
+    )
+
+
+def _undecided_cases(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, list[str]]:
+    query = (
+        select(case_conversions.c.conversion_id, case_conversions.c.case_id)
+        .join(cases, and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided"))
+        .where(case_conversions.c.conversion_id.in_(list(conversion_ids)))
+        .order_by(case_conversions.c.case_id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row.conversion_id, []).append(row.case_id)
+    return found
+
+
+def _named_cases() -> Select[Any]:
+    count = (
+        select(func.count()).where(case_conversions.c.case_id == cases.c.case_id).scalar_subquery().label("conversions")
+    )
+    names: list[ColumnElement[Any]] = [
+        programs.c.name.label("program_name"),
+        partners.c.partner_id,
+        partners.c.name.label("partner_name"),
+        count,
+    ]
+    return (
+        select(cases, *names)
+        .join(programs, programs.c.program_id == cases.c.program_id)
+        .join(enrollments, enrollments.c.enrollment_id == cases.c.enrollment_id)
+        .join(partners, partners.c.partner_id == enrollments.c.partner_id)
+    )
+
+
+def _headlines(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[FindingRow]]:
+    """Return the weightiest fired findings of each case, each rule once."""
+    per_rule = func.row_number().over(
+        partition_by=(case_conversions.c.case_id, findings.c.rule),
+        order_by=(findings.c.factor_ppm.desc(), findings.c.finding_id),
+    )
+    query = (
+        select(findings, case_conversions.c.case_id, per_rule.label("place"))
+        .join(case_conversions, case_conversions.c.conversion_id == findings.c.conversion_id)
+        .where(case_conversions.c.case_id.in_(list(case_ids)), findings.c.factor_ppm > 0)
+        .subquery()
+    )
+    best = select(query).where(query.c.place == 1).order_by(query.c.factor_ppm.desc(), query.c.finding_id)
+    found: dict[str, list[FindingRow]] = {}
+    for row in conn.execute(best):
+        headline = found.setdefault(row.case_id, [])
+        if len(headline) < HEADLINES:
+            headline.append(_finding(row))
+    return found
+
+
+def _at_stake(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return what is left of the commissions each undecided case covers, by currency."""
+    total = func.sum(entries.c.amount_minor)
+    query = (
+        select(cases.c.case_id, entries.c.currency, total.label("total_minor"))
+        .join(case_conversions, case_conversions.c.case_id == cases.c.case_id)
+        .join(transfers, transfers.c.conversion_id == case_conversions.c.conversion_id)
+        .join(entries, entries.c.transfer_id == transfers.c.transfer_id)
+        .where(
+            cases.c.case_id.in_(list(case_ids)),
+            cases.c.status != "decided",
+            entries.c.account == "partner_payable",
+        )
+        .group_by(cases.c.case_id, entries.c.currency)
+        .having(total != 0)
+        .order_by(entries.c.currency)
+    )
+    found: dict[str, list[tuple[str, int]]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row.case_id, []).append((row.currency, int(row.total_minor)))
+    return found
+
+
+def _case(row: Row[Any]) -> CaseRow:
+    return CaseRow(**{name: getattr(row, name) for name in CaseRow.__struct_fields__})
+
+
+def _finding(row: Row[Any]) -> FindingRow:
+    values = {name: getattr(row, name) for name in _FINDING_FIELDS}
+    values["translated"] = tuple(values["translated"])
+    values["compared"] = tuple(values["compared"])
+    return FindingRow(
+        finding_id=row.finding_id,
+        conversion_id=row.conversion_id,
+        finding=Finding(**values),
+        allowed_by=row.allowed_by,
+        evidence_digest=row.evidence_digest,
+        created_at_ms=row.created_at_ms,
+    )
+
+
+def _finding_values(row: FindingRow) -> dict[str, Any]:
+    values = {name: getattr(row.finding, name) for name in _FINDING_FIELDS}
+    own = {name: getattr(row, name) for name in FindingRow.__struct_fields__ if name != "finding"}
+    return values | own

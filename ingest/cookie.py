@@ -1,0 +1,72 @@
+"""The first-party cookie as the server sets it: the same value the snippet writes, with a longer life in Safari.
+
+Value: `1.<last id>.<last code>.<t36>~<first id>.<first code>.<t36>`; both touches are kept, so the program may change
+its model later. See docs/snippet.md.
+"""
+
+import re
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
+
+VALUE_MAX = 220  # bytes
+_TOUCH = r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_%~!*'()-]{1,128}\.[0-9a-z]{1,11}"
+_VALUE = re.compile(rf"1\.{_TOUCH}~{_TOUCH}")
+_DOMAIN = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
+
+
+def read_cookie(header: str | None, name: str) -> str | None:
+    """Return the value of our cookie in a Cookie header, None when absent or malformed."""
+    if not header or name not in header:
+        return None
+    try:
+        morsel = SimpleCookie(header).get(name)
+    except CookieError:
+        return None
+    if morsel is None or len(morsel.value) > VALUE_MAX or not _VALUE.fullmatch(morsel.value):
+        return None
+    return morsel.value
+
+
+def first_touch_id(value: str) -> str:
+    """Return the visitor id a cookie value stands for."""
+    return value.split("~", 1)[1].split(".", 1)[0]
+
+
+def cookie_value(*, click_id: str, code: str, at_ms: int, previous: str | None) -> str:
+    """Return the value after a new touch, keeping the first touch of the previous value."""
+    touch = f"{click_id}.{quote(code, safe='')}.{_base36(at_ms // 1000)}"
+    first = previous.split("~", 1)[1] if previous else touch
+    value = f"1.{touch}~{first}"
+    return value if len(value) <= VALUE_MAX else f"1.{touch}~{touch}"
+
+
+def set_cookie(*, name: str, value: str, days: int, domain: str | None, secure: bool) -> str:
+    """Return the Set-Cookie header; readable by script, because forms and links hand it on."""
+    parts = [f"{name}={value}", "Path=/", f"Max-Age={days * 86400}", "SameSite=Lax"]
+    if domain:
+        parts.append(f"Domain={domain}")
+    if secure:
+        parts.append("Secure")
+    return "; ".join(parts)
+
+
+def cookie_domain(probed: str | None, host: str) -> str | None:
+    """Return the domain the snippet probed when it is the host or a parent of it, else None (host-only).
+
+    Host: without port. One label and addresses are never a cookie domain.
+    """
+    if not probed:
+        return None
+    domain = probed.lower().lstrip(".")
+    if not _DOMAIN.fullmatch(domain) or domain.rsplit(".", 1)[1].isdigit():
+        return None
+    return domain if host == domain or host.endswith(f".{domain}") else None
+
+
+def _base36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    text = ""
+    while number:
+        number, rest = divmod(number, 36)
+        text = digits[rest] + text
+    return text or "0"

@@ -1,0 +1,83 @@
+"""The little HTTP the hot routes need, straight on ASGI.
+
+Starlette's routing, Request and Response cost more than the server itself; the few public routes go without them. Any
+other path is the roof's.
+"""
+
+from typing import Any, NamedTuple
+
+from ingest.problems import MEDIA_TYPE, ProblemError, problem_body
+
+Headers = list[tuple[bytes, bytes]]
+
+BODY_MAX = 64 * 1024  # bytes of any public body
+
+_ALWAYS: Headers = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+]
+
+
+class Answer(NamedTuple):
+    """What goes back; `headers` come on top of those every answer has."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+def headers_of(scope: dict[str, Any]) -> dict[bytes, bytes]:
+    """Return the request's headers; of repeated ones the first counts."""
+    return dict(reversed(scope["headers"]))
+
+
+async def read_body(receive: Any, declared: bytes | None) -> bytes:
+    """Return the whole body; raises ProblemError 413 beyond 64 KiB."""
+    if declared is not None and (not declared.isdigit() or int(declared[:20]) > BODY_MAX):
+        raise _too_large()
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_MAX:
+            raise _too_large()
+    return body
+
+
+def require_identity(headers: dict[bytes, bytes]) -> None:
+    """Refuse compressed bodies: they inflate before any size limit sees them."""
+    encoding = headers.get(b"content-encoding", b"identity")
+    if encoding.lower() != b"identity":
+        raise ProblemError(
+            415, "unsupported_encoding", "Compressed bodies are not accepted; send the body without Content-Encoding."
+        )
+
+
+async def send_answer(send: Any, answer: Answer) -> None:
+    """Send an answer whole."""
+    headers = [*answer.headers, *_ALWAYS, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def send_file(send: Any, *, status: int, headers: Headers, body: bytes) -> None:
+    """Send a cacheable file."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def problem_answer(problem: ProblemError, request_id: str) -> Answer:
+    """Return a problem as an answer any page may read."""
+    headers: Headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-expose-headers", b"Retry-After, X-Molva-Drop"),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    return Answer(problem.status, headers, problem_body(problem, request_id))
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, "body_too_large", f"The body is larger than {BODY_MAX} bytes; send less.")

@@ -1,0 +1,169 @@
+"""`GET /r/to/{slug}`: a referral link.
+
+Records the click, sets the cookie where the landing page will see it, and sends the visitor on with `via=CODE`. It
+never redirects anywhere but to the program's own sites.
+"""
+
+import base64
+import os
+import re
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from ingest.browser_events import AGENT_MAX
+from ingest.cookie import cookie_value, first_touch_id, read_cookie, set_cookie
+from ingest.directory import LinkTarget
+from ingest.drops import DropReason
+from ingest.events import STATE_GPC, InboxClick, encode_click
+from ingest.http import Answer, Headers, headers_of
+from ingest.problems import ProblemError
+from ingest.setup import EdgeSetup
+
+CODE_PARAMETER = "via"
+FORWARDED = re.compile(r"^(?:sub[1-5]|utm_[a-z_]{1,20})$")
+QUERY_MAX = 2048  # characters of a link's query that are looked at
+PARAMETERS_MAX = 20
+
+# Whatever a browser might read as the end of a host or drop silently.
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+
+
+async def follow_link(setup: EdgeSetup, scope: dict[str, Any], slug: str) -> Answer:
+    """Answer one visit to a referral link; raises ProblemError 404 for an unknown slug."""
+    link = setup.directory.link(slug)
+    if link is None:
+        raise ProblemError(404, "not_found", "This referral link does not exist; check its address.")
+    headers = headers_of(scope)
+    query = parse_query(scope.get("query_string", b""))
+    destination = choose_destination(link, query)
+    reason = _not_a_click(scope, link, headers)
+    if reason is not None:
+        setup.sink.count_drop(reason.value)
+        return _redirect(destination, [(b"x-molva-drop", reason.value.encode())])
+    if not link.is_active:
+        setup.sink.count_drop(DropReason.UNKNOWN_CODE.value)
+        return _redirect(destination, [(b"x-molva-drop", DropReason.UNKNOWN_CODE.value.encode())])
+    return await _record(setup, scope, link, headers, destination=destination, query=query)
+
+
+async def _record(
+    setup: EdgeSetup,
+    scope: dict[str, Any],
+    link: LinkTarget,
+    headers: dict[bytes, bytes],
+    *,
+    destination: str,
+    query: dict[str, str],
+) -> Answer:
+    is_anonymous = headers.get(b"sec-gpc") == b"1" and link.gpc == "honor"
+    now_ms = setup.now_ms()
+    click_id = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+    known = None if is_anonymous else read_cookie(headers.get(b"cookie", b"").decode("latin-1"), setup.cookie_name)
+    click = InboxClick(
+        program_id=link.program_id,
+        livemode=True,
+        enrollment_id=link.enrollment_id,
+        click_id=click_id,
+        visitor_id="" if is_anonymous else first_touch_id(known) if known else click_id,
+        source="redirect",
+        code=link.code,
+        age_ms=0,
+        address=setup.client_address(scope, headers),
+        user_agent="" if is_anonymous else headers.get(b"user-agent", b"").decode("latin-1")[:AGENT_MAX],
+        page_url=destination[:2048],
+        http_referer=None if is_anonymous else headers.get(b"referer", b"").decode("latin-1")[:2048] or None,
+        parameter=None,
+        state=STATE_GPC if is_anonymous else 0,
+        event_id=None,
+        headers={},
+        details={name: value for name, value in query.items() if FORWARDED.match(name)} or None,
+    )
+    await setup.buffer.put(now_ms, encode_click(click))
+    out: Headers = []
+    domain = shared_domain(setup.base_host, urlsplit(destination).hostname or "")
+    if domain is not None and not is_anonymous:
+        value = cookie_value(click_id=click_id, code=link.code, at_ms=now_ms, previous=known)
+        cookie = set_cookie(
+            name=setup.cookie_name,
+            value=value,
+            days=link.cookie_days,
+            domain=domain or None,
+            secure=setup.is_secure,
+        )
+        out.append((b"set-cookie", cookie.encode()))
+    forwarded = [(name, value) for name, value in query.items() if FORWARDED.match(name)]
+    return _redirect(with_parameters(destination, [*forwarded, (CODE_PARAMETER, link.code)]), out)
+
+
+def _not_a_click(scope: dict[str, Any], _link: LinkTarget, headers: dict[bytes, bytes]) -> DropReason | None:
+    """Return why this fetch is nobody's visit. Absent headers mean an older browser, not a robot."""
+    if b"prefetch" in headers.get(b"sec-purpose", b"") or b"prefetch" in headers.get(b"purpose", b""):
+        return DropReason.PREFETCH
+    if headers.get(b"sec-fetch-dest") in (b"iframe", b"frame", b"embed", b"object"):
+        return DropReason.FRAMED
+    if scope["method"] == "HEAD" or headers.get(b"sec-fetch-dest", b"document") != b"document":
+        return DropReason.NOT_NAVIGATION
+    return None
+
+
+def parse_query(raw: bytes) -> dict[str, str]:
+    """Return the first value of each parameter; what is malformed or too much is left out."""
+    try:
+        pairs = parse_qsl(raw[:QUERY_MAX].decode("ascii"), max_num_fields=PARAMETERS_MAX, errors="strict")
+    except (UnicodeDecodeError, ValueError):
+        return {}
+    return {name: value for name, value in reversed(pairs) if "\0" not in name + value}
+
+
+def choose_destination(link: LinkTarget, query: dict[str, str]) -> str:
+    """Return the deep link `url` when it stays on the program's sites, else the link's own destination."""
+    wanted = query.get("url", "")
+    return wanted if wanted and origin_of(wanted) in link.hosts else link.destination
+
+
+def origin_of(url: str) -> str | None:
+    """Return scheme, host and port of a plain http(s) URL, None for anything a browser might read otherwise."""
+    if _UNSAFE.search(url) or not url.isascii() or len(url) > QUERY_MAX:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "%" in parts.netloc:
+        return None
+    default = {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+
+
+def with_parameters(url: str, parameters: list[tuple[str, str]]) -> str:
+    """Return the URL with parameters put behind its own; its own values stay as they are."""
+    parts = urlsplit(url)
+    taken = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    added = urlencode([(name, value) for name, value in parameters if name not in taken], quote_via=quote)
+    query = "&".join(part for part in (parts.query, added) if part)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, parts.fragment))
+
+
+def shared_domain(ours: str, theirs: str) -> str | None:
+    """Return the cookie domain both hosts see: "" for the same host, a parent of two labels or more, else None.
+
+    Browsers refuse a public suffix by themselves, so a wrong guess sets no cookie.
+    """
+    if ours == theirs:
+        return ""
+    if ours.replace(".", "").isdigit() or theirs.replace(".", "").isdigit() or ":" in ours + theirs:
+        return None
+    left, right = ours.split(".")[::-1], theirs.split(".")[::-1]
+    common = []
+    for one, two in zip(left, right, strict=False):
+        if one != two:
+            break
+        common.append(one)
+    return ".".join(reversed(common)) if len(common) > 1 else None
+
+
+def _redirect(location: str, headers: Headers) -> Answer:
+    safe = quote(location, safe=":/?#[]@!$&'()*+,;=%-._~")
+    return Answer(302, [*headers, (b"location", safe.encode("ascii"))], b"")

@@ -1,0 +1,49 @@
+"""What the public edge is given when it is built: collaborators and settings."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ingest.buffer import ClickBuffer
+from ingest.client_address import Network, client_address
+from ingest.directory import Directory, Sink
+from ingest.problems import FieldError, invalid
+
+
+class EdgeSetup:
+    """Collaborators of the edge; made once by the roof, read by every request."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        sink: Sink,
+        buffer: ClickBuffer,
+        now_ms: Callable[[], int],
+        base_url: str,
+        prefix: str,
+        cookie_name: str,
+        trusted_proxies: tuple[Network, ...],
+        currencies: frozenset[str],
+    ) -> None:
+        """Take the collaborators. Base URL: the outside address, the only source of links; prefix: like "/r"."""
+        self.directory = directory
+        self.sink = sink
+        self.buffer = buffer
+        self.now_ms = now_ms
+        self.base_host = base_url.split("://", 1)[1].split("/", 1)[0].rsplit(":", 1)[0].lower()
+        self.is_secure = base_url.startswith("https://")
+        self.prefix = prefix
+        self.cookie_name = cookie_name
+        self._trusted = trusted_proxies
+        self._currencies = currencies
+
+    def client_address(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
+        """Return the address of the request's client."""
+        client = scope.get("client")
+        return client_address(client[0] if client else None, headers.get(b"x-forwarded-for"), self._trusted)
+
+    def check_currency(self, code: str, field: str) -> str:
+        """Return a known ISO 4217 code; raises ProblemError 422 for any other."""
+        if code not in self._currencies:
+            raise invalid(FieldError(field=field, message=f'"{code}" is not a currency of ISO 4217 (like "EUR").'))
+        return code

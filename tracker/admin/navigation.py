@@ -1,0 +1,24 @@
+"""The menu of the staff pages: one list, in the order shown. A page joins it in the commit that builds the page."""
+
+from typing import NamedTuple
+
+from tracker.i18n.messages import mark
+
+
+class MenuItem(NamedTuple):
+    """One entry: where it leads, what it says, who sees it, its icon and its group."""
+
+    path: str
+    label: str
+    permission: str
+    icon: str
+    group: str
+
+
+MENU: tuple[MenuItem, ...] = (
+    MenuItem("/admin/programs", mark("Programs"), "programs.view", "programs", mark("Work")),
+    MenuItem("/admin/partners", mark("Partners"), "partners.view", "partners", mark("Work")),
+    MenuItem("/admin/links", mark("Links"), "partners.view", "links", mark("Work")),
+    MenuItem("/admin/users", mark("People"), "users.view", "people", mark("House")),
+    MenuItem("/admin/audit", mark("Audit trail"), "audit.view", "audit", mark("House")),
+)

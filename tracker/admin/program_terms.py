@@ -1,0 +1,138 @@
+"""The form of a program's terms: from typed fields to `ProgramSettings` and back; pure.
+
+`programs.py` shows and publishes what is read here. Settings the form does not show stay as they were.
+"""
+
+from typing import Any
+
+import msgspec
+
+from attribution.types import Settings as AttributionSettings
+from tracker.admin.forms import Form
+from tracker.admin.labels import BINDING, COUPON_POLICY, GPC, MODEL, REWARD_KIND, REWARD_ON
+from tracker.i18n.messages import InputError, msg
+from tracker.i18n.translator import Translator
+from tracker.programs.check import WINDOW_DAYS_MAX
+from tracker.programs.types import ProgramSettings
+from tracker.rewards.types import RewardRule
+
+REWARD_ROWS = 4  # lines of the form; more rewards than that belong into several programs
+_DAY_SECONDS = 86_400
+_MONTHS_MAX = 120
+
+
+def default_settings() -> ProgramSettings:
+    """Return the terms a new program starts from: 20 % of every sale, 30 days hold."""
+    reward = RewardRule(reward_id="sale-percent", on="sale", kind="percent", rate_bps=2000)
+    return ProgramSettings(rewards=(reward,), attribution=AttributionSettings(program_id=""))
+
+
+def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> Form:
+    """Return the form filled with terms."""
+    rules = settings.attribution
+    values = {
+        "hold_days": str(settings.hold_days),
+        "cookie_days": str(settings.cookie_days),
+        "gpc": settings.gpc,
+        "allow_own_purchases": "on" if settings.allow_own_purchases else "",
+        "commission_on_tax": "on" if settings.commission_on_tax else "",
+        "commission_on_shipping": "on" if settings.commission_on_shipping else "",
+        "model": rules.model,
+        "window_days": str(rules.window_seconds // _DAY_SECONDS),
+        "coupon_policy": rules.coupon_policy,
+        "binding": rules.binding,
+        "commission_months": "" if rules.commission_months is None else str(rules.commission_months),
+    }
+    for index, reward in enumerate(settings.rewards[:REWARD_ROWS]):
+        is_percent = reward.kind == "percent"
+        values[f"reward_id_{index}"] = reward.reward_id
+        values[f"reward_on_{index}"] = reward.on
+        values[f"reward_kind_{index}"] = reward.kind
+        values[f"reward_value_{index}"] = (
+            speech.share(reward.rate_bps) if is_percent else speech.amount(reward.amount_minor, currency)
+        )
+    return Form(values.items())
+
+
+def read_settings(form: Form, *, current: ProgramSettings, currency: str, speech: Translator) -> ProgramSettings | None:
+    """Return the terms in the form, or None with every refusal noted on it."""
+    changes: dict[str, Any] = {
+        "rewards": _rewards(form, current, currency=currency, speech=speech),
+        "hold_days": form.whole("hold_days", low=0, high=365),
+        "cookie_days": form.whole("cookie_days", low=1, high=400),
+        "gpc": form.choice("gpc", tuple(GPC)),
+        "allow_own_purchases": form.is_on("allow_own_purchases"),
+        "commission_on_tax": form.is_on("commission_on_tax"),
+        "commission_on_shipping": form.is_on("commission_on_shipping"),
+        "attribution": _attribution(form, current.attribution),
+    }
+    return None if form.errors else msgspec.structs.replace(current, **changes)
+
+
+def read_first_settings(form: Form, *, currency: str, speech: Translator) -> ProgramSettings | None:
+    """Return the terms of a new program: one reward and the hold, the rest by default; None with refusals noted."""
+    start = default_settings()
+    rewards = _rewards(form, start, currency=currency, speech=speech)
+    hold_days = form.whole("hold_days", low=0, high=365)
+    return None if form.errors else msgspec.structs.replace(start, rewards=rewards, hold_days=hold_days)
+
+
+def _attribution(form: Form, current: AttributionSettings) -> AttributionSettings:
+    days = form.whole("window_days", low=1, high=WINDOW_DAYS_MAX)
+    kept_seconds = current.window_seconds % _DAY_SECONDS if days == current.window_seconds // _DAY_SECONDS else 0
+    months = form.whole("commission_months", low=1, high=_MONTHS_MAX) if form.get("commission_months") else None
+    changes: dict[str, Any] = {
+        "model": form.choice("model", tuple(MODEL)),
+        "window_seconds": days * _DAY_SECONDS + kept_seconds,
+        "coupon_policy": form.choice("coupon_policy", tuple(COUPON_POLICY)),
+        "binding": form.choice("binding", tuple(BINDING)),
+        "commission_months": months,
+    }
+    return msgspec.structs.replace(current, **changes)
+
+
+def _rewards(form: Form, current: ProgramSettings, *, currency: str, speech: Translator) -> tuple[RewardRule, ...]:
+    """Return the rewards of the lines that have a value, each under its old name or a new one of its own."""
+    taken = {reward.reward_id for reward in current.rewards}
+    used: set[str] = set()
+    rewards: list[RewardRule] = []
+    for index in range(REWARD_ROWS):
+        if not form.get(f"reward_value_{index}"):
+            continue
+        reward = _reward(form, index, currency=currency, speech=speech)
+        if reward is None:
+            continue
+        own = form.get(f"reward_id_{index}")
+        known = own if own in taken and own not in used else _new_id(reward, taken | used)
+        used.add(known)
+        rewards.append(msgspec.structs.replace(reward, reward_id=known))
+    if not rewards and not form.errors:
+        form.errors["reward_value_0"] = msg("A program needs a reward; give at least one.")
+    return tuple(rewards)
+
+
+def _reward(form: Form, index: int, *, currency: str, speech: Translator) -> RewardRule | None:
+    field = f"reward_value_{index}"
+    on = form.choice(f"reward_on_{index}", tuple(REWARD_ON))
+    kind = form.choice(f"reward_kind_{index}", tuple(REWARD_KIND))
+    try:
+        if kind == "percent":
+            value = {"rate_bps": speech.parse_share(form.get(field), field=field)}
+        else:
+            value = {"amount_minor": speech.parse_money(form.get(field), currency, field=field)}
+    except InputError as error:
+        form.refuse(error)
+        return None
+    if not any(value.values()):
+        form.errors[field] = msg("A reward of nothing rewards nobody; give more than 0.")
+        return None
+    if on == "lead" and kind == "percent":
+        form.errors[field] = msg("A lead has no amount to take a percentage of; give a fixed amount.")
+        return None
+    return msgspec.convert({"reward_id": "new", "on": on, "kind": kind, **value}, RewardRule)
+
+
+def _new_id(reward: RewardRule, taken: set[str]) -> str:
+    base = f"{reward.on}-{reward.kind}"
+    names = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)

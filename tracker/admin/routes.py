@@ -1,0 +1,57 @@
+"""The list of staff routes: every area's declarations joined, each behind the guard.
+
+`tracker/app.py` adds `routes()` to the application. A new area is a file with `ROUTES`, one line in `POLICIES` and, if
+it has a page of its own, one line in `navigation.MENU`.
+"""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from tracker.admin import account, audit, links, partners, patterns, programs, users
+from tracker.admin.assets import ASSET_ROUTE
+from tracker.admin.errors import error_page
+from tracker.admin.guard import guarded
+from tracker.admin.policy import RoutePolicy, page
+from tracker.admin.sign_in import login_action, login_page, logout_action
+from tracker.admin.visit import Visit
+
+
+async def home(visit: Visit) -> Response:
+    """Lead to the first page."""
+    return visit.redirect("/admin/programs")
+
+
+async def nowhere(visit: Visit) -> Response:
+    """Say that there is no such page, with the menu beside it."""
+    return error_page(visit, 404)
+
+
+POLICIES: tuple[RoutePolicy, ...] = (
+    page("/admin/", home, permission="account.edit"),
+    *programs.ROUTES,
+    *partners.ROUTES,
+    *links.ROUTES,
+    *users.ROUTES,
+    *audit.ROUTES,
+    *account.ROUTES,
+    *patterns.ROUTES,
+)
+
+
+def routes() -> list[BaseRoute]:
+    """Return every staff route with its full path, most specific first."""
+    guarded_routes = [Route(each.path, guarded(each), methods=[each.method]) for each in POLICIES]
+    return [
+        Route("/login", login_page, methods=["GET"]),
+        Route("/login", login_action, methods=["POST"]),
+        Route("/logout", logout_action, methods=["POST"]),
+        ASSET_ROUTE,
+        Route("/admin", _to_home, methods=["GET"]),
+        *guarded_routes,
+        Route("/admin/{rest:path}", guarded(page("/admin/{rest:path}", nowhere, permission="account.edit"))),
+    ]
+
+
+async def _to_home(_: Request) -> Response:
+    return RedirectResponse("/admin/", status_code=308)

@@ -1,0 +1,58 @@
+"""Reading request bodies of the API into records, strictly."""
+
+import hashlib
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from ingest.problems import FieldError, ProblemError, field_error, invalid
+from ingest.strict_json import loads
+
+BODY_MAX = 1024 * 1024  # bytes of an API body
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+async def read_body(request: Request) -> bytes:
+    """Return the raw body; raises ProblemError 413 (too large) or 415 (not plain JSON)."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProblemError(415, "unsupported_encoding", "Compressed bodies are not accepted; send plain JSON.")
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise ProblemError(415, "unsupported_media_type", "Send the body as JSON with Content-Type: application/json.")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise ProblemError(413, "body_too_large", f"The body is larger than {BODY_MAX} bytes; send less.")
+    return body
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in a body without absent (null) fields; raises ProblemError 400 or 422."""
+    value = loads(body)
+    if not isinstance(value, dict):
+        raise invalid(FieldError(field="body", message="The body must be one JSON object."))
+    present: dict[str, Any] = _without_nulls(value)
+    return present
+
+
+def convert(value: dict[str, Any], kind: type[T]) -> T:
+    """Return the object as a record; raises ProblemError 422 naming the field."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise invalid(field_error(error)) from error
+
+
+def digest(value: dict[str, Any]) -> bytes:
+    """Return SHA-256 of the object with sorted keys, absent fields left out: equal content, equal digest."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).digest()
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

@@ -1,0 +1,42 @@
+"""`POST /v1/test/clock`: moves the clock of a program's test objects, so that a hold can be lived through."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ingest.problems import ProblemError
+from tracker.api.access import check_caller, services_of
+from tracker.api.answers import json_answer
+from tracker.api.bodies import convert, decode_object, read_body
+from tracker.instants import show_instant
+from tracker.programs import store as programs
+
+
+class ClockBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far the clock moves."""
+
+    advance_seconds: int
+
+
+async def advance_clock(request: Request) -> Response:
+    """Move the test clock forward and answer the new instant."""
+    caller = await check_caller(request, "track")
+    if caller.livemode:
+        raise ProblemError(403, "wrong_key", "Only a test key (sk_test_…) moves the test clock.")
+    body = convert(decode_object(await read_body(request)), ClockBody)
+    services = services_of(request)
+    real_now_ms = services.now_ms()
+    offset_ms = await services.db.write(
+        lambda conn: programs.advance_test_clock(
+            conn,
+            program_id=caller.program_id,
+            by_ms=body.advance_seconds * 1000,
+            actor=caller.actor,
+            now_ms=real_now_ms,
+        )
+    )
+    return json_answer({"now": show_instant(real_now_ms + offset_ms), "offset_seconds": offset_ms // 1000})
+
+
+ROUTES = [Route("/v1/test/clock", advance_clock, methods=["POST"], name="test_clock")]

@@ -1,0 +1,98 @@
+"""The arguments of the command `molva`, and which of them are parameters of a command."""
+
+import os
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from typing import Any
+
+from tracker.keys.types import KINDS
+from tracker.users.types import ROLES
+
+_NOT_PARAMS = frozenset({"command", "data_dir", "json"})
+
+
+def params_of(arguments: Namespace) -> dict[str, Any]:
+    """Return what the command itself takes."""
+    return {name: value for name, value in vars(arguments).items() if name not in _NOT_PARAMS and value is not None}
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the whole command line."""
+    common = ArgumentParser(add_help=False)
+    common.add_argument(
+        "--data-dir",
+        default=os.environ.get("MOLVA_DATA_DIR", "./molva-data"),
+        help="the data folder (MOLVA_DATA_DIR; default ./molva-data)",
+    )
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    top = ArgumentParser(prog="molva", description="Self-hosted referral tracking and partner programmes.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _running(commands, common)
+    _people(commands, common)
+    _checks(commands, common)
+    return top
+
+
+def _add(
+    commands: "_SubParsersAction[ArgumentParser]", name: str, common: ArgumentParser, **texts: Any
+) -> ArgumentParser:
+    command = commands.add_parser(name.rsplit(" ", 1)[-1], parents=[common], **texts)
+    command.set_defaults(command=name)
+    return command
+
+
+def _group(commands: "_SubParsersAction[ArgumentParser]", name: str, text: str) -> "_SubParsersAction[ArgumentParser]":
+    return commands.add_parser(name, help=text).add_subparsers(required=True, metavar="ACTION")
+
+
+def _running(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    init = _add(commands, "init", common, help="make a new installation")
+    init.add_argument("--admin-email", required=True, help="the owner who signs in first")
+    init.add_argument("--admin-password-file", help="a file with the owner's password; without it one is made")
+    init.add_argument("--base-url", default="http://127.0.0.1:8000", help="the outside address")
+    init.add_argument("--program", help="name of a first program: 20 %% of sales, 30 days hold")
+    init.add_argument("--site", action="append", nargs="+", metavar="ORIGIN", help="a site of that program")
+    init.add_argument("--currency", default="EUR", help="ISO 4217 (EUR)")
+    serve = _add(commands, "serve", common, help="migrate, then serve everything")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8000)
+    _add(commands, "worker", common, help="run the background tasks alone (PostgreSQL)")
+    demo = _add(commands, "demo", common, help="start with demo data and a demo shop")
+    demo.add_argument("--port", type=int, default=8000, help="the shop takes the next one")
+    migrate = _add(commands, "migrate", common, help="bring the schema to the newest revision")
+    migrate.add_argument("--check", action="store_true", help="only tell whether it is the newest")
+
+
+def _people(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    user = _group(commands, "user", "staff who sign in")
+    for name, text in (("user add", "add a user"), ("user reset-password", "give a user another password")):
+        command = _add(user, name, common, help=text)
+        command.add_argument("--email", required=True)
+        command.add_argument("--password-file", help="a file with the password; without it one is made")
+        if name == "user add":
+            command.add_argument("--role", required=True, choices=ROLES)
+    _add(user, "user list", common, help="list users")
+    _add(user, "user disable", common, help="close an account").add_argument("--email", required=True)
+    key = _group(commands, "key", "API keys of a program")
+    create = _add(key, "key create", common, help="make a key, shown once")
+    create.add_argument("--program", required=True)
+    create.add_argument("--kind", required=True, choices=KINDS)
+    create.add_argument("--scope", action="append", help="what a secret key may do (default: everything)")
+    create.add_argument("--test", action="store_true", help="a key for test objects")
+    _add(key, "key list", common, help="list keys").add_argument("--program", required=True)
+    _add(key, "key revoke", common, help="end a key").add_argument("key", help="its id, key_…")
+    partner = _group(commands, "partner", "partners of a program")
+    add = _add(partner, "partner add", common, help="add a partner and print code and link")
+    add.add_argument("--program", required=True)
+    add.add_argument("--name", required=True)
+    add.add_argument("--email", required=True)
+    add.add_argument("--code", help="A-Z, 0-9 and hyphens; without it one is made from the name")
+
+
+def _checks(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    attribution = _group(commands, "attribution", "the attribution engine")
+    replay = _add(attribution, "attribution replay", common, help="decide a scenario file; needs no database")
+    replay.add_argument("file")
+    _add(_group(commands, "ledger", "the ledger"), "ledger verify", common, help="hold every row against every law")
+    _add(_group(commands, "audit", "the audit trail"), "audit verify", common, help="walk the chain of entries")
+    events = _add(_group(commands, "events", "refused events"), "events list", common, help="list refused events")
+    events.add_argument("--verdict", choices=("quarantined", "accepted", "discarded"))

@@ -1,0 +1,158 @@
+"""Loading what attribution looks at: one conversion's touches, codes, partners and binding.
+
+`process.py` calls it inside its transaction; nothing here decides. The engine's "partner" is the enrollment, because a
+partner's standing belongs to the program.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection
+
+from attribution.types import (
+    Binding,
+    CodeEntry,
+    Conversion,
+    Credit,
+    Journey,
+    PartnerStanding,
+    Touch,
+)
+from tracker.clicks import store as clicks
+from tracker.clicks.types import ClickRow
+from tracker.conversions import store
+from tracker.conversions.base import commission_base
+from tracker.conversions.types import ConversionRow
+from tracker.db.ids import IdError, canonical_id
+from tracker.partners import store as partners
+from tracker.programs.types import Program
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known about one conversion when it is decided."""
+
+    row: ConversionRow
+    program: Program
+    conversion: Conversion
+    journey: Journey
+    clicks: tuple[ClickRow, ...]
+
+
+def load_case(conn: Connection, row: ConversionRow, program: Program) -> Case:
+    """Return what attribution needs for a lead or sale."""
+    visitors = [] if row.customer_id is None else clicks.visitors_of(conn, row.customer_id)
+    if row.visitor_id is not None and row.visitor_id not in visitors:
+        visitors.append(row.visitor_id)
+    seen = clicks.clicks_of_visitors(conn, program_id=row.program_id, visitors=visitors)
+    named = None if row.click_id is None else clicks.find_click(conn, program_id=row.program_id, click_id=row.click_id)
+    if named is not None and all(click.click_id != named.click_id for click in seen):
+        seen.append(named)
+    codes = _codes(conn, row)
+    inherited = _inherited(conn, row)
+    binding = _binding(conn, row)
+    concerned = {click.enrollment_id for click in seen} | {code.partner_id for code in codes}
+    concerned |= {credit.partner_id for credit in inherited or ()}
+    if binding is not None:
+        concerned.add(binding.partner_id)
+    journey = Journey(
+        touches=tuple(_touch(click) for click in seen),
+        visitors=frozenset(visitors),
+        codes=codes,
+        partners=_standings(conn, concerned),
+        binding=binding,
+    )
+    conversion = Conversion(
+        conversion_id=row.conversion_id,
+        kind=_judged_kind(row),
+        program_id=row.program_id,
+        at_ms=row.occurred_at_ms,
+        seq=row.seq,
+        amount_minor=commission_base(row, program.settings),
+        currency=row.currency or program.currency,
+        visitor_id=row.visitor_id,
+        customer_id=row.customer_id,
+        click_id=row.click_id,
+        coupon=row.promo_code,
+        partner_code=row.partner_code,
+        is_test=not row.livemode,
+        inherited=inherited,
+    )
+    return Case(row=row, program=program, conversion=conversion, journey=journey, clicks=tuple(seen))
+
+
+def find_lead(conn: Connection, row: ConversionRow) -> ConversionRow | None:
+    """Return the lead a conversion names, by our id or the shop's; None when there is none in its program and mode."""
+    if row.lead_id is None:
+        return None
+    try:
+        lead = store.get_conversion(conn, canonical_id("cnv", row.lead_id))
+    except IdError:
+        lead = None
+    if lead is None:
+        lead = store.find_conversion(
+            conn, program_id=row.program_id, livemode=row.livemode, kind="lead", external_id=row.lead_id
+        )
+    if lead is None or (lead.program_id, lead.livemode, lead.kind) != (row.program_id, row.livemode, "lead"):
+        return None
+    return lead
+
+
+def _judged_kind(row: ConversionRow) -> Literal["lead", "sale"]:
+    return "lead" if row.kind == "lead" else "sale"
+
+
+def _touch(click: ClickRow) -> Touch:
+    return Touch(
+        touch_id=click.click_id,
+        kind="click",
+        partner_id=click.enrollment_id,
+        program_id=click.program_id,
+        visitor_id=click.visitor_id or None,
+        at_ms=click.occurred_at_ms,
+        seq=click.seq,
+        is_test=not click.livemode,
+        is_bot=click.is_bot,
+    )
+
+
+def _codes(conn: Connection, row: ConversionRow) -> tuple[CodeEntry, ...]:
+    sent = [code for code in (row.promo_code, row.partner_code) if code]
+    return tuple(
+        CodeEntry(
+            code=known.code,
+            partner_id=known.enrollment_id,
+            program_id=known.program_id,
+            valid_to_ms=known.valid_to_ms,
+        )
+        for known in partners.codes_like(conn, sent)
+    )
+
+
+def _inherited(conn: Connection, row: ConversionRow) -> tuple[Credit, ...] | None:
+    lead = find_lead(conn, row)
+    decision = None if lead is None else store.newest_decision(conn, lead.conversion_id)
+    if lead is None or decision is None or decision.status != "attributed" or lead.status == "rejected":
+        return None
+    return tuple(
+        Credit(touch_id=part.touch, partner_id=part.enrollment_id, weight=part.weight, amount_minor=part.amount_minor)
+        for part in store.credits_of(conn, decision.decision_id)
+    )
+
+
+def _binding(conn: Connection, row: ConversionRow) -> Binding | None:
+    """Return the customer's binding, unless this very conversion made it."""
+    if row.customer_id is None:
+        return None
+    bound = store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id)
+    if bound is None or bound.conversion_id == row.conversion_id:
+        return None
+    return Binding(partner_id=bound.enrollment_id, since_ms=bound.since_ms)
+
+
+def _standings(conn: Connection, enrollment_ids: Iterable[str]) -> tuple[PartnerStanding, ...]:
+    histories = partners.histories_of(conn, sorted(set(enrollment_ids)))
+    return tuple(
+        PartnerStanding(partner_id=enrollment_id, statuses=tuple(history))
+        for enrollment_id, history in sorted(histories.items())
+    )

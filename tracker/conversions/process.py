@@ -1,0 +1,335 @@
+"""Deciding a recorded conversion: load → decide → save, in one transaction.
+
+The worker and a waiting request call `process_conversion`. Attribution comes first, because the facts fraud rules need
+depend on who is credited; then rewards, the ledger and the cases. Doing it twice changes nothing: the job is struck off
+in the same transaction, and equal inputs make no new decision.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from attribution.binding import partner_to_bind
+from attribution.engine import attribute
+from attribution.types import Decision
+from fraud_rules.engine import Judgement, judge
+from fraud_rules.registry import RULES, required_facts
+from fraud_rules.rule import read_configs
+from tracker.audit import store as audit
+from tracker.cases.opening import freeze_new_lines, open_cases_for
+from tracker.conversions import store
+from tracker.conversions.base import refunded_total
+from tracker.conversions.decide import dues, refund_status, status_of
+from tracker.conversions.explain import explain
+from tracker.conversions.facts import load_facts
+from tracker.conversions.journey import Case, find_lead, load_case
+from tracker.conversions.record import DECIDE
+from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit, StoredDecision
+from tracker.db.ids import new_id
+from tracker.jobs import store as jobs
+from tracker.ledger import store as ledger
+from tracker.ledger.transfers import difference
+from tracker.ledger.types import NewTransfer, Occasion, PublicText, Subject
+from tracker.partners import store as partners
+from tracker.programs import store as programs
+from tracker.programs.types import Program
+from tracker.rewards.calculate import RewardedCredit
+from tracker.services import Services
+
+ACTOR = "system:conversions"
+JUDGED_MAX = 5  # credited partners of one conversion that are judged; more share cents
+
+_NEEDS = required_facts(RULES)
+
+log = structlog.get_logger()
+
+
+async def process_conversion(services: Services, conversion_id: str) -> None:
+    """Decide one recorded conversion, unless that was done; clicks acknowledged before it count."""
+    await services.project()
+    now_ms = services.now_ms()
+    await services.db.write(lambda conn: process(conn, conversion_id, now_ms=now_ms))
+
+
+def process(conn: Connection, conversion_id: str, *, now_ms: int) -> None:
+    """Do what `process_conversion` does inside a transaction at hand."""
+    if not jobs.is_waiting(conn, kind=DECIDE, subject_id=conversion_id):
+        return
+    # Struck off first: a sale that names a lead that names the sale must end somewhere.
+    jobs.finish(conn, kind=DECIDE, subject_id=conversion_id)
+    row = store.get_conversion(conn, conversion_id)
+    if row is None:
+        return
+    program = programs.program_as_of(conn, row.program_id, row.occurred_at_ms)
+    if program is None:
+        raise LookupError(f"Conversion {conversion_id} belongs to the unknown program {row.program_id}.")
+    at_ms = now_ms if row.livemode else now_ms + programs.test_offset_ms(conn, row.program_id)
+    if row.kind == "refund":
+        _process_refund(conn, row, now_ms=now_ms, at_ms=at_ms)
+        return
+    lead = find_lead(conn, row)
+    if lead is not None:
+        process(conn, lead.conversion_id, now_ms=now_ms)
+    _process_earning(conn, row, program, at_ms=at_ms)
+    for refund in store.refunds_of(conn, row) if row.kind == "sale" else []:
+        if refund.status == "received":
+            jobs.enqueue(conn, kind=DECIDE, subject_id=refund.conversion_id, run_at_ms=now_ms)
+
+
+def _process_earning(conn: Connection, row: ConversionRow, program: Program, *, at_ms: int) -> None:
+    """Decide a lead or sale: whose merit, what it earns, whether a person must look."""
+    case = load_case(conn, row, program)
+    decision = attribute(case.conversion, case.journey, program.settings.attribution)
+    stored = _save_decision(conn, case, decision, at_ms=at_ms)
+    credited = partner_to_bind(decision.credits)
+    clicked_at_ms = _clicked_at(case, decision)
+    store.set_credited(conn, row.conversion_id, enrollment_id=credited, click_at_ms=clicked_at_ms)
+    _bind(conn, case, decision, credited)
+    refunded_minor = refunded_total(row, _booked_refunds(conn, row))
+    occasion = Occasion(
+        cause=f"decision:{stored.decision_id}",
+        reason_code="conversion",
+        public_text=PublicText(message="Commission for a conversion you brought."),
+        actor=ACTOR,
+        at_ms=at_ms,
+    )
+    posted = _book(
+        conn,
+        row,
+        program,
+        credited=_rewarded(decision),
+        decision=stored,
+        refunded_minor=refunded_minor,
+        occasion=occasion,
+    )
+    is_held = _judge(conn, case, decision, clicked_at_ms=clicked_at_ms, at_ms=at_ms)
+    status = status_of(row, decision, is_held=is_held, refunded_minor=refunded_minor)
+    store.set_status(conn, row.conversion_id, status)
+    audit.record(
+        conn,
+        at_ms=at_ms,
+        actor=ACTOR,
+        action="conversion.decided",
+        object_id=row.conversion_id,
+        reason=stored.decision_id,
+        before={"status": row.status},
+        after={"status": status, "via": decision.via, "commissions": _summary(posted)},
+    )
+
+
+def _process_refund(conn: Connection, row: ConversionRow, *, now_ms: int, at_ms: int) -> None:
+    """Take back what a refunded sale earned too much; a refund before its sale waits for it."""
+    sale = store.find_conversion(
+        conn, program_id=row.program_id, livemode=row.livemode, kind="sale", external_id=row.refund_of or ""
+    )
+    if sale is None or sale.trust != "verified":
+        return
+    process(conn, sale.conversion_id, now_ms=now_ms)
+    sale = store.get_conversion(conn, sale.conversion_id) or sale
+    decision = store.newest_decision(conn, sale.conversion_id)
+    program = programs.program_as_of(conn, sale.program_id, sale.occurred_at_ms)
+    if decision is None or program is None:
+        return
+    fits = row.currency == sale.currency
+    store.set_status(conn, row.conversion_id, "accepted" if fits else "rejected")
+    refunded_minor = refunded_total(sale, _booked_refunds(conn, sale))
+    occasion = Occasion(
+        cause=f"refund:{row.conversion_id}",
+        reason_code="refund",
+        public_text=PublicText(message="The customer got money back."),
+        actor=ACTOR,
+        at_ms=at_ms,
+    )
+    parts = store.credits_of(conn, decision.decision_id) if decision.explanation.get("commissionable") else []
+    posted = _book(
+        conn,
+        sale,
+        program,
+        credited=[RewardedCredit(enrollment_id=part.enrollment_id, weight=part.weight) for part in parts],
+        decision=decision,
+        refunded_minor=refunded_minor,
+        occasion=occasion,
+    )
+    status = sale.status
+    if status in ("accepted", "part_refunded"):
+        status = refund_status(sale, refunded_minor)
+        store.set_status(conn, sale.conversion_id, status)
+    audit.record(
+        conn,
+        at_ms=at_ms,
+        actor=ACTOR,
+        action="conversion.refunded" if fits else "conversion.refund_rejected",
+        object_id=sale.conversion_id,
+        reason=row.conversion_id if fits else f"The refund is in {row.currency}, the sale in {sale.currency}.",
+        before={"status": sale.status},
+        after={"status": status, "refunded_minor": refunded_minor, "commissions": _summary(posted)},
+    )
+
+
+def _booked_refunds(conn: Connection, sale: ConversionRow) -> list[ConversionRow]:
+    if sale.kind != "sale":
+        return []
+    return [refund for refund in store.refunds_of(conn, sale) if refund.status == "accepted"]
+
+
+def _save_decision(conn: Connection, case: Case, decision: Decision, *, at_ms: int) -> StoredDecision:
+    """Store a decision as a new version, unless the inputs are those of the newest one."""
+    digest = _digest(case)
+    known = store.newest_decision(conn, case.row.conversion_id)
+    if known is not None and known.input_digest == digest:
+        return known
+    concerned = {credit.partner_id for credit in decision.credits}
+    concerned |= {rejection.partner_id for rejection in decision.rejections if rejection.partner_id}
+    people = partners.people_of(conn, sorted(concerned))
+    stored = StoredDecision(
+        decision_id=new_id("dec", at_ms),
+        conversion_id=case.row.conversion_id,
+        version=known.version + 1 if known else 1,
+        decided_at_ms=at_ms,
+        cause="reported" if known is None else "confirmed",
+        status=decision.status,
+        via=decision.via,
+        settings_version=case.program.version,
+        input_digest=digest,
+        explanation=explain(
+            decision,
+            clicks=case.clicks,
+            settings_version=case.program.version,
+            partner_ids={enrollment_id: partner.partner_id for enrollment_id, (_, partner) in people.items()},
+            known_at_ms=at_ms,
+        ),
+    )
+    parts = [
+        StoredCredit(
+            enrollment_id=credit.partner_id,
+            touch=credit.touch_id,
+            weight=credit.weight,
+            amount_minor=credit.amount_minor,
+        )
+        for credit in decision.credits
+    ]
+    store.insert_decision(conn, stored, parts)
+    return stored
+
+
+def _digest(case: Case) -> bytes:
+    """Return SHA-256 of everything the decision was made from, in an order that does not depend on loading."""
+    journey = msgspec.to_builtins(case.journey)
+    inputs: dict[str, Any] = {
+        "conversion": case.conversion,
+        "settings": case.program.settings.attribution,
+        "journey": {name: sorted(journey[name], key=repr) for name in ("touches", "visitors", "codes", "partners")},
+        "binding": case.journey.binding,
+    }
+    return hashlib.sha256(msgspec.json.encode(inputs, order="sorted")).digest()
+
+
+def _rewarded(decision: Decision) -> list[RewardedCredit]:
+    if not decision.commissionable:
+        return []
+    return [RewardedCredit(enrollment_id=credit.partner_id, weight=credit.weight) for credit in decision.credits]
+
+
+def _book(
+    conn: Connection,
+    row: ConversionRow,
+    program: Program,
+    *,
+    credited: list[RewardedCredit],
+    decision: StoredDecision,
+    refunded_minor: int,
+    occasion: Occasion,
+) -> list[NewTransfer]:
+    """Bring the ledger of one conversion to what is due, and freeze what a case holds."""
+    enrolled = partners.people_of(conn, sorted({credit.enrollment_id for credit in credited}))
+    overrides = {key: one.rate_bps for key, (one, _) in enrolled.items() if one.rate_bps is not None}
+    due = dues(row, program, credited, refunded_minor=refunded_minor, rate_overrides=overrides)
+    subject = Subject(
+        livemode=row.livemode,
+        program_id=row.program_id,
+        conversion_id=row.conversion_id,
+        decision_id=decision.decision_id,
+    )
+    transfers = difference(
+        ledger.lines_of_conversion(conn, row.conversion_id),
+        due,
+        subject=subject,
+        occasion=occasion,
+        make_id=lambda: new_id("com", occasion.at_ms),
+    )
+    ledger.post(conn, transfers)
+    freeze_new_lines(conn, row.conversion_id, now_ms=occasion.at_ms, actor=ACTOR)
+    return transfers
+
+
+def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: int | None, at_ms: int) -> bool:
+    """Run the fraud rules for each credited partner; return whether a case holds the conversion.
+
+    Browser claims are not judged before they are confirmed: anyone could fill the queue with them.
+    """
+    if case.row.trust != "verified":
+        return False
+    credited: list[str | None] = list(dict.fromkeys(credit.partner_id for credit in decision.credits))
+    configs = read_configs(RULES, case.program.settings.fraud_rules)
+    is_held = False
+    for enrollment_id in credited[:JUDGED_MAX] or [None]:
+        facts = load_facts(conn, case, enrollment_id=enrollment_id, click_at_ms=clicked_at_ms, needs=_NEEDS)
+        judgement = judge(facts, RULES, configs=configs, allow=())
+        _report_failures(case, judgement)
+        opened = open_cases_for(
+            conn,
+            subject=facts.subject,
+            judgement=judgement,
+            enrollment_id=enrollment_id,
+            livemode=case.row.livemode,
+            now_ms=at_ms,
+            actor=ACTOR,
+        )
+        is_held = is_held or opened.is_held
+    return is_held
+
+
+def _report_failures(case: Case, judgement: Judgement) -> None:
+    for failure in judgement.errors:
+        log.error("fraud_rule_failed", conversion_id=case.row.conversion_id, rule=failure.rule, error=failure.error)
+
+
+def _clicked_at(case: Case, decision: Decision) -> int | None:
+    """Return when the last credited click was."""
+    clicked = {click.click_id: click.occurred_at_ms for click in case.clicks}
+    instants = [clicked[credit.touch_id] for credit in decision.credits if credit.touch_id in clicked]
+    return max(instants, default=None)
+
+
+def _bind(conn: Connection, case: Case, decision: Decision, credited: str | None) -> None:
+    """Bind the customer at the first verified attributed conversion, where the program binds."""
+    row = case.row
+    binds = case.program.settings.attribution.binding == "first_conversion" and decision.status == "attributed"
+    if not binds or credited is None or row.customer_id is None or row.trust != "verified":
+        return
+    if store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id) is None:
+        store.insert_binding(
+            conn,
+            StoredBinding(
+                program_id=row.program_id,
+                customer_id=row.customer_id,
+                enrollment_id=credited,
+                since_ms=row.occurred_at_ms,
+                conversion_id=row.conversion_id,
+            ),
+        )
+
+
+def _summary(posted: list[NewTransfer]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": transfer.transfer_id,
+            "enrollment_id": transfer.enrollment_id,
+            "amount_minor": transfer.amount_minor,
+            "currency": transfer.currency,
+        }
+        for transfer in posted
+    ]

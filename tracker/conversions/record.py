@@ -1,0 +1,181 @@
+"""Recording reports: one idempotent insert, then the answer; deciding comes later.
+
+The number a shop gives (order, lead, refund) is unique per program, mode and kind among verified reports. A browser's
+claim never blocks or alters a verified report; a verified report of an id only claimed so far confirms it.
+"""
+
+import msgspec
+from sqlalchemy import Connection
+
+from fraud_rules.identity import email_keys
+from ingest.address_keys import address_keys
+from ingest.conversions import ConversionReport, CustomerReport, RecordOutcome
+from ingest.enrich import Agent
+from tracker.audit import store as audit
+from tracker.clicks import store as clicks
+from tracker.clicks.project import Enricher
+from tracker.conversions import store
+from tracker.conversions.types import ConversionRow, Customer
+from tracker.db.ids import new_id
+from tracker.db.sequences import next_seq
+from tracker.jobs import store as jobs
+
+DECIDE = "decide_conversion"  # the job every stored conversion waits for
+
+# What the row keeps in its own columns, or never keeps (the raw address).
+_NOT_KEPT = frozenset({"program_id", "livemode", "kind", "trust", "request_digest", "address"})
+
+
+def record(conn: Connection, report: ConversionReport, *, agent: Agent | None, enricher: Enricher) -> RecordOutcome:
+    """Store a report once and say what became of it; see RecordOutcome. Call it in one write transaction."""
+    known = store.find_conversion(
+        conn,
+        program_id=report.program_id,
+        livemode=report.livemode,
+        kind=report.kind,
+        external_id=report.external_id,
+    )
+    if known is None:
+        return _create(conn, report, agent, enricher)
+    if report.trust == "unverified":
+        same = known.trust == "unverified" and known.request_digest == report.request_digest
+        return RecordOutcome(conversion_id=known.conversion_id, status="replayed" if same else "ignored")
+    if known.trust == "unverified":
+        return _confirm(conn, known, report, agent, enricher)
+    same = known.request_digest == report.request_digest
+    return RecordOutcome(conversion_id=known.conversion_id, status="replayed" if same else "conflict")
+
+
+def _create(conn: Connection, report: ConversionReport, agent: Agent | None, enricher: Enricher) -> RecordOutcome:
+    conversion_id = new_id("cnv", report.received_at_ms)
+    row = _row(conn, report, agent, enricher, conversion_id=conversion_id, seq=next_seq(conn, "conversions"))
+    store.insert_conversion(conn, row)
+    _link(conn, row)
+    jobs.enqueue(conn, kind=DECIDE, subject_id=conversion_id, run_at_ms=report.received_at_ms)
+    return RecordOutcome(conversion_id=conversion_id, status="created")
+
+
+def _confirm(
+    conn: Connection, known: ConversionRow, report: ConversionReport, agent: Agent | None, enricher: Enricher
+) -> RecordOutcome:
+    """Make a claim a verified conversion: the server's amount wins, the claim's click evidence stays."""
+    row = _row(conn, report, agent, enricher, conversion_id=known.conversion_id, seq=known.seq)
+    evidence = ("visitor_id", "click_id", "promo_code", "partner_code", "agent_id", "host_key", "net_key", "masked_ip")
+    kept = {name: getattr(known, name) for name in evidence if getattr(row, name) is None}
+    row = msgspec.structs.replace(row, **kept, received_at_ms=known.received_at_ms)
+    store.replace_conversion(conn, row)
+    _link(conn, row)
+    jobs.enqueue(conn, kind=DECIDE, subject_id=known.conversion_id, run_at_ms=report.received_at_ms)
+    shown = ("trust", "amount_minor", "currency", "customer_id", "click_id", "visitor_id", "promo_code")
+    audit.record(
+        conn,
+        at_ms=report.received_at_ms,
+        actor=f"system:{report.source}",
+        action="conversion.confirmed",
+        object_id=known.conversion_id,
+        reason="A verified report arrived for an id that only a browser had claimed.",
+        before={name: getattr(known, name) for name in shown},
+        after={name: getattr(row, name) for name in shown},
+    )
+    return RecordOutcome(conversion_id=known.conversion_id, status="confirmed")
+
+
+def _row(
+    conn: Connection,
+    report: ConversionReport,
+    agent: Agent | None,
+    enricher: Enricher,
+    *,
+    conversion_id: str,
+    seq: int,
+) -> ConversionRow:
+    keys = address_keys(report.address, enricher.address_key) if report.address else None
+    kept = msgspec.to_builtins(report)
+    return ConversionRow(
+        conversion_id=conversion_id,
+        seq=seq,
+        program_id=report.program_id,
+        livemode=report.livemode,
+        kind=report.kind,
+        external_id=report.external_id,
+        trust=report.trust,
+        status="received",
+        request_digest=report.request_digest,
+        amount_minor=report.amount,
+        currency=report.currency,
+        customer_id=_customer_id(conn, report),
+        visitor_id=report.visitor_id,
+        click_id=report.click_id,
+        promo_code=report.promo_code,
+        partner_code=report.partner_code,
+        lead_id=report.lead_id,
+        refund_of=report.refund_of,
+        occurred_at_ms=report.occurred_at_ms,
+        received_at_ms=report.received_at_ms,
+        agent_id=clicks.agent_ids(conn, [agent])[agent.text] if agent else None,
+        host_key=keys.host if keys else None,
+        net_key=keys.network if keys else None,
+        masked_ip=keys.masked if keys else None,
+        country=enricher.countries.country_of(report.address) if report.address else None,
+        report={name: value for name, value in kept.items() if name not in _NOT_KEPT},
+    )
+
+
+def _customer_id(conn: Connection, report: ConversionReport) -> str | None:
+    """Return the customer the report names, stored or completed; None when it names nobody."""
+    told = report.customer or CustomerReport()
+    keys = email_keys(told.email) if told.email else None
+    canonical = keys.canonical if keys else None
+    if told.external_id is None and canonical is None:
+        return None
+    known = store.find_customer(
+        conn,
+        program_id=report.program_id,
+        livemode=report.livemode,
+        external_id=told.external_id,
+        email_canonical=canonical,
+    )
+    if known is None:
+        customer = Customer(
+            customer_id=new_id("cus", report.received_at_ms),
+            program_id=report.program_id,
+            livemode=report.livemode,
+            external_id=told.external_id,
+            email=told.email,
+            email_canonical=canonical,
+            phone=told.phone,
+            name=told.name,
+            country=told.country,
+            created_at_ms=report.received_at_ms,
+        )
+        store.save_customer(conn, customer)
+        return customer.customer_id
+    if report.trust == "verified":
+        _complete(conn, known, told, canonical)
+    return known.customer_id
+
+
+def _complete(conn: Connection, known: Customer, told: CustomerReport, canonical: str | None) -> None:
+    """Fill in what was not known; what the shop said before stays."""
+    offered = {
+        "email": told.email,
+        "email_canonical": canonical,
+        "phone": told.phone,
+        "name": told.name,
+        "country": told.country,
+    }
+    news = {name: value for name, value in offered.items() if value is not None and getattr(known, name) is None}
+    if news:
+        store.save_customer(conn, msgspec.structs.replace(known, **news))
+
+
+def _link(conn: Connection, row: ConversionRow) -> None:
+    """Note which browser the customer used; only verified reports may tie people together."""
+    if row.customer_id is not None and row.visitor_id is not None and row.trust == "verified":
+        clicks.link_identity(
+            conn,
+            program_id=row.program_id,
+            visitor_id=row.visitor_id,
+            customer_id=row.customer_id,
+            at_ms=row.occurred_at_ms,
+        )

@@ -1,0 +1,347 @@
+"""Queries of conversions, customers and decisions."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+
+from tracker.conversions.tables import bindings, conversions, credits, customers, decisions  # noqa: A004  # See there.
+from tracker.conversions.types import (
+    ConversionFilter,
+    ConversionRow,
+    Customer,
+    MailboxLead,
+    StoredBinding,
+    StoredCredit,
+    StoredDecision,
+)
+
+PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
+REFUNDS_MAX = 1000  # refunds of one sale that are looked at
+
+
+def find_conversion(
+    conn: Connection, *, program_id: str, livemode: bool, kind: str, external_id: str
+) -> ConversionRow | None:
+    """Return the conversion a shop knows by its number."""
+    query = select(conversions).where(
+        conversions.c.program_id == program_id,
+        conversions.c.livemode == livemode,
+        conversions.c.kind == kind,
+        conversions.c.external_id == external_id,
+    )
+    return _one(conn, query)
+
+
+def get_conversion(conn: Connection, conversion_id: str) -> ConversionRow | None:
+    """Return one conversion."""
+    return _one(conn, select(conversions).where(conversions.c.conversion_id == conversion_id))
+
+
+def list_conversions(
+    conn: Connection, chosen: ConversionFilter, *, before_seq: int | None = None, limit: int = PAGE_MAX
+) -> list[ConversionRow]:
+    """Return conversions, newest first."""
+    query = select(conversions).where(conversions.c.livemode == chosen.livemode)
+    for column in ("program_id", "kind", "status", "trust", "external_id"):
+        wanted = getattr(chosen, column)
+        if wanted is not None:
+            query = query.where(conversions.c[column] == wanted)
+    if chosen.enrollment_id is not None:
+        query = query.where(conversions.c.conversion_id.in_(_credited_to(chosen.enrollment_id)))
+    if chosen.created_from_ms is not None:
+        query = query.where(conversions.c.received_at_ms >= chosen.created_from_ms)
+    if chosen.created_to_ms is not None:
+        query = query.where(conversions.c.received_at_ms <= chosen.created_to_ms)
+    if before_seq is not None:
+        query = query.where(conversions.c.seq < before_seq)
+    rows = conn.execute(query.order_by(conversions.c.seq.desc()).limit(min(limit, PAGE_MAX)))
+    return [_conversion(row) for row in rows]
+
+
+def insert_conversion(conn: Connection, row: ConversionRow) -> None:
+    """Store a new conversion."""
+    conn.execute(insert(conversions).values(**_fields(row)))
+
+
+def replace_conversion(conn: Connection, row: ConversionRow) -> None:
+    """Store what a verified report made of a browser's claim."""
+    fields = _fields(row)
+    key = fields.pop("conversion_id")
+    conn.execute(update(conversions).where(conversions.c.conversion_id == key).values(**fields))
+
+
+def set_status(conn: Connection, conversion_id: str, status: str) -> None:
+    """Move a conversion to another status."""
+    conn.execute(update(conversions).where(conversions.c.conversion_id == conversion_id).values(status=status))
+
+
+def refunds_of(conn: Connection, sale: ConversionRow) -> list[ConversionRow]:
+    """Return the verified refunds reported for a sale, oldest first."""
+    query = (
+        select(conversions)
+        .where(
+            conversions.c.program_id == sale.program_id,
+            conversions.c.livemode == sale.livemode,
+            conversions.c.refund_of == sale.external_id,
+            conversions.c.kind == "refund",
+            conversions.c.trust == "verified",
+        )
+        .order_by(conversions.c.seq)
+        .limit(REFUNDS_MAX)
+    )
+    return [_conversion(row) for row in conn.execute(query)]
+
+
+def find_customer(
+    conn: Connection, *, program_id: str, livemode: bool, external_id: str | None, email_canonical: str | None
+) -> Customer | None:
+    """Return the customer by the shop's id, or by mailbox when the shop gave no id."""
+    query = select(customers).where(customers.c.program_id == program_id, customers.c.livemode == livemode)
+    if external_id is not None:
+        query = query.where(customers.c.external_id == external_id)
+    elif email_canonical is not None:
+        query = query.where(customers.c.external_id.is_(None), customers.c.email_canonical == email_canonical)
+    else:
+        return None
+    row = conn.execute(query.order_by(customers.c.customer_id).limit(1)).first()
+    return None if row is None else _customer(row)
+
+
+def get_customer(conn: Connection, customer_id: str) -> Customer | None:
+    """Return one customer."""
+    row = conn.execute(select(customers).where(customers.c.customer_id == customer_id)).first()
+    return None if row is None else _customer(row)
+
+
+def save_customer(conn: Connection, customer: Customer) -> None:
+    """Store a customer, new or with fields filled in."""
+    fields = {name: getattr(customer, name) for name in customer.__struct_fields__}
+    key = fields.pop("customer_id")
+    changed = conn.execute(update(customers).where(customers.c.customer_id == key).values(**fields))
+    if changed.rowcount == 0:
+        conn.execute(insert(customers).values(customer_id=key, **fields))
+
+
+def newest_decision(conn: Connection, conversion_id: str) -> StoredDecision | None:
+    """Return the decision that counts."""
+    query = (
+        select(decisions)
+        .where(decisions.c.conversion_id == conversion_id)
+        .order_by(decisions.c.version.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).first()
+    return None if row is None else _decision(row)
+
+
+def insert_decision(conn: Connection, decision: StoredDecision, parts: Sequence[StoredCredit]) -> None:
+    """Store a decision and its parts."""
+    conn.execute(insert(decisions).values(**{name: getattr(decision, name) for name in decision.__struct_fields__}))
+    for position, part in enumerate(parts):
+        values = {name: getattr(part, name) for name in part.__struct_fields__}
+        conn.execute(insert(credits).values(decision_id=decision.decision_id, position=position, **values))
+
+
+def credits_of(conn: Connection, decision_id: str) -> list[StoredCredit]:
+    """Return the parts of a decision in touch order."""
+    query = select(credits).where(credits.c.decision_id == decision_id).order_by(credits.c.position)
+    return [
+        StoredCredit(enrollment_id=row.enrollment_id, touch=row.touch, weight=row.weight, amount_minor=row.amount_minor)
+        for row in conn.execute(query)
+    ]
+
+
+def binding_of(conn: Connection, *, program_id: str, customer_id: str) -> StoredBinding | None:
+    """Return whom a customer is bound to."""
+    query = select(bindings).where(bindings.c.program_id == program_id, bindings.c.customer_id == customer_id)
+    row = conn.execute(query).first()
+    return None if row is None else StoredBinding(**row._mapping)  # noqa: SLF001
+
+
+def insert_binding(conn: Connection, binding: StoredBinding) -> None:
+    """Bind a customer to an enrollment."""
+    conn.execute(insert(bindings).values(**{name: getattr(binding, name) for name in binding.__struct_fields__}))
+
+
+def count_by_status(conn: Connection, *, livemode: bool, since_ms: int) -> dict[tuple[str, str], int]:
+    """Return how many conversions came since the instant, by (kind, status)."""
+    query = (
+        select(conversions.c.kind, conversions.c.status, func.count())
+        .where(conversions.c.livemode == livemode, conversions.c.received_at_ms >= since_ms)
+        .group_by(conversions.c.kind, conversions.c.status)
+    )
+    return {(row[0], row[1]): row[2] for row in conn.execute(query)}
+
+
+def names_of_customers(conn: Connection, customer_ids: Iterable[str]) -> dict[str, Customer]:
+    """Return customers by id, for lists."""
+    wanted = sorted(set(customer_ids))
+    if not wanted:
+        return {}
+    rows = conn.execute(select(customers).where(customers.c.customer_id.in_(wanted)))
+    return {row.customer_id: _customer(row) for row in rows}
+
+
+def people_with_mailbox(conn: Connection, row: ConversionRow, *, canonical: str, limit: int) -> list[MailboxLead]:
+    """Return the verified leads and lead-like sales of a program in one mailbox, received before the row."""
+    query = (
+        select(conversions.c.conversion_id, conversions.c.occurred_at_ms, customers)
+        .join(customers, customers.c.customer_id == conversions.c.customer_id)
+        .where(
+            customers.c.program_id == row.program_id,
+            customers.c.livemode == row.livemode,
+            customers.c.email_canonical == canonical,
+            conversions.c.seq < row.seq,
+            _is_lead_like(),
+        )
+        .order_by(conversions.c.seq.desc())
+        .limit(limit)
+    )
+    return [
+        MailboxLead(
+            conversion_id=found.conversion_id,
+            email=found.email,
+            occurred_at_ms=found.occurred_at_ms,
+            customer_id=found.customer_id,
+        )
+        for found in conn.execute(query)
+    ]
+
+
+def leads_of_host(
+    conn: Connection, row: ConversionRow, *, enrollment_id: str, from_ms: int, limit: int
+) -> list[tuple[ConversionRow, Customer | None]]:
+    """Return leads and lead-like sales from the row's address through one partner, received before the row."""
+    query = (
+        select(conversions)
+        .where(
+            conversions.c.program_id == row.program_id,
+            conversions.c.host_key == row.host_key,
+            conversions.c.livemode == row.livemode,
+            conversions.c.enrollment_id == enrollment_id,
+            conversions.c.received_at_ms >= from_ms,
+            conversions.c.seq < row.seq,
+            _is_lead_like(),
+        )
+        .order_by(conversions.c.seq.desc())
+        .limit(limit)
+    )
+    found = [_conversion(each) for each in conn.execute(query)]
+    people = names_of_customers(conn, [each.customer_id for each in found if each.customer_id is not None])
+    return [(each, people.get(each.customer_id) if each.customer_id else None) for each in found]
+
+
+def count_host_leads(
+    conn: Connection, row: ConversionRow, *, enrollment_id: str, from_ms: int, recent_from_ms: int
+) -> int:
+    """Return how many leads the address brought, without those of this partner since `recent_from_ms`."""
+    recent_own = (conversions.c.enrollment_id == enrollment_id) & (conversions.c.received_at_ms >= recent_from_ms)
+    query = select(func.count()).where(
+        conversions.c.program_id == row.program_id,
+        conversions.c.host_key == row.host_key,
+        conversions.c.livemode == row.livemode,
+        conversions.c.received_at_ms >= from_ms,
+        conversions.c.seq < row.seq,
+        func.coalesce(~recent_own, True),  # SQL's own true.
+        _is_lead_like(),
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def first_received_at(conn: Connection, *, program_id: str, livemode: bool) -> int | None:
+    """Return when the program's first conversion came in."""
+    query = (
+        select(conversions.c.received_at_ms)
+        .where(conversions.c.program_id == program_id, conversions.c.livemode == livemode)
+        .order_by(conversions.c.seq)
+        .limit(1)
+    )
+    return conn.execute(query).scalar_one_or_none()
+
+
+def click_delays(conn: Connection, row: ConversionRow, *, kind: str, limit: int) -> list[int]:
+    """Return the newest delays from credited click to conversion, in ms, of accepted conversions before the row."""
+    query = (
+        select(conversions.c.occurred_at_ms - conversions.c.click_at_ms)
+        .where(
+            conversions.c.program_id == row.program_id,
+            conversions.c.livemode == row.livemode,
+            conversions.c.kind == kind,
+            conversions.c.click_at_ms.is_not(None),
+            conversions.c.status == "accepted",
+            conversions.c.seq < row.seq,
+        )
+        .order_by(conversions.c.seq.desc())
+        .limit(limit)
+    )
+    return [int(delay) for delay in conn.execute(query).scalars()]
+
+
+def converted_before(conn: Connection, row: ConversionRow) -> bool:
+    """Tell whether the row's customer had a conversion from the row's browser before it."""
+    query = select(conversions.c.conversion_id).where(
+        conversions.c.customer_id == row.customer_id,
+        conversions.c.visitor_id == row.visitor_id,
+        conversions.c.seq < row.seq,
+    )
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def set_credited(conn: Connection, conversion_id: str, *, enrollment_id: str | None, click_at_ms: int | None) -> None:
+    """Note who is credited most and when the credited click was."""
+    conn.execute(
+        update(conversions)
+        .where(conversions.c.conversion_id == conversion_id)
+        .values(enrollment_id=enrollment_id, click_at_ms=click_at_ms)
+    )
+
+
+def _is_lead_like() -> ColumnElement[bool]:
+    """Say that a row stands for a person's registration: a verified lead, or a verified sale without its lead.
+
+    A browser's claims are left out: anyone could forge them to throw suspicion on somebody.
+    """
+    is_registration = (conversions.c.kind == "lead") | (
+        (conversions.c.kind == "sale") & conversions.c.lead_id.is_(None)
+    )
+    return is_registration & (conversions.c.trust == "verified")
+
+
+def _credited_to(enrollment_id: str) -> Select[Any]:
+    """Select the conversions whose newest decision credits an enrollment."""
+    newest = (
+        select(decisions.c.conversion_id, func.max(decisions.c.version).label("version"))
+        .group_by(decisions.c.conversion_id)
+        .cte("newest")
+    )
+    return (
+        select(decisions.c.conversion_id)
+        .join(
+            newest,
+            (newest.c.conversion_id == decisions.c.conversion_id) & (newest.c.version == decisions.c.version),
+        )
+        .join(credits, credits.c.decision_id == decisions.c.decision_id)
+        .where(credits.c.enrollment_id == enrollment_id)
+    )
+
+
+def _one(conn: Connection, query: Select[Any]) -> ConversionRow | None:
+    row = conn.execute(query).first()
+    return None if row is None else _conversion(row)
+
+
+def _fields(row: ConversionRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def _conversion(row: Row[Any]) -> ConversionRow:
+    return ConversionRow(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for the row as a mapping.
+
+
+def _customer(row: Row[Any]) -> Customer:
+    return Customer(**row._mapping)  # noqa: SLF001
+
+
+def _decision(row: Row[Any]) -> StoredDecision:
+    return StoredDecision(**row._mapping)  # noqa: SLF001

@@ -1,0 +1,37 @@
+"""What a program may promise: the limits its terms must keep before they are published; pure."""
+
+from zoneinfo import available_timezones
+
+from tracker.i18n.messages import InputError, msg
+from tracker.programs.types import ProgramSettings
+
+REWARDS_MAX = 10  # rewards of one program; a statement stays readable
+_DAY_SECONDS = 86_400
+WINDOW_DAYS_MAX = 400  # browsers forget cookies after 400 days, so a longer window promises what cannot be kept
+
+
+def check_settings(settings: ProgramSettings) -> ProgramSettings:
+    """Return the terms when they can be kept; raises InputError naming the field."""
+    ids = [reward.reward_id for reward in settings.rewards]
+    if not 1 <= len(ids) <= REWARDS_MAX:
+        raise InputError("rewards", msg("A program has 1 to %(most)s rewards; add or remove some.", most=REWARDS_MAX))
+    if len(set(ids)) != len(ids):
+        raise InputError("rewards", msg("Two rewards have the same name; give each its own."))
+    for reward in settings.rewards:
+        value = reward.rate_bps if reward.kind == "percent" else reward.amount_minor
+        if value <= 0:
+            raise InputError("rewards", msg("A reward of nothing rewards nobody; give more than 0."))
+        if reward.on == "lead" and reward.kind == "percent":
+            raise InputError("rewards", msg("A lead has no amount to take a percentage of; give a fixed amount."))
+    if settings.attribution.window_seconds > WINDOW_DAYS_MAX * _DAY_SECONDS:
+        raise InputError(
+            "window_days", msg("Browsers forget visits after %(days)s days; give no more.", days=WINDOW_DAYS_MAX)
+        )
+    return settings
+
+
+def check_time_zone(name: str, *, field: str = "time_zone") -> str:
+    """Return the name when it is a zone of the IANA database; raises InputError."""
+    if name == "UTC" or name in available_timezones():
+        return name
+    raise InputError(field, msg('"%(zone)s" is not a time zone; give a name such as Europe/Berlin.', zone=name[:60]))

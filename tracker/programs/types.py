@@ -1,0 +1,50 @@
+"""Records of programs and their versioned terms."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from attribution.types import Settings as AttributionSettings
+from tracker.rewards.types import RewardRule
+
+HoldDays = Annotated[int, msgspec.Meta(ge=0, le=365)]
+CookieDays = Annotated[int, msgspec.Meta(ge=1, le=400)]  # browsers clamp cookies at 400 days
+
+
+class ProgramSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The terms of a program from one version on; stored whole, never edited."""
+
+    rewards: tuple[RewardRule, ...]
+    hold_days: HoldDays = 30
+    attribution: AttributionSettings
+    cookie_days: CookieDays = 60
+    gpc: Literal["honor", "ignore"] = "honor"
+    # Partners may buy through their own link without a finding.
+    allow_own_purchases: bool = False
+    # Commissions are computed on the amount with tax and shipping only when these are set.
+    commission_on_tax: bool = False
+    commission_on_shipping: bool = False
+    # Settings of fraud rules by rule id; unknown ids and fields are refused when published.
+    fraud_rules: dict[str, dict[str, Any]] = {}
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """What is offered; `settings` are those in force when it was loaded."""
+
+    program_id: str
+    name: str
+    currency: str
+    time_zone: str
+    created_at_ms: int
+    version: int
+    settings: ProgramSettings
+
+
+class ProgramVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One published version of a program's terms."""
+
+    version: int
+    effective_from_ms: int
+    settings: ProgramSettings
+    published_by: str
+    note: str

@@ -1,0 +1,94 @@
+"""Running Molva: the server with its background tasks, or the tasks alone."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from tracker.app import create_app
+from tracker.control import SOCKET, listen
+from tracker.services import Services, open_services
+from tracker.worker import run_tasks
+
+HEAD_MAX = 16 * 1024  # bytes of a request's head
+KEEP_ALIVE_S = 5
+GRACE_S = 15  # seconds for requests in flight when asked to stop
+
+
+def uvicorn_config(app: Any, *, host: str, port: int) -> uvicorn.Config:
+    """Return the server settings every face of Molva runs with."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        # h11 refuses requests without a Host or with two, and bounds the head by itself.
+        http="h11",
+        h11_max_incomplete_event_size=HEAD_MAX,
+        # Forwarded headers are read by our own rule, from trusted proxies only.
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=2048,
+        lifespan="on",
+    )
+
+
+async def serve(data_dir: Path, *, host: str, port: int) -> None:
+    """Serve everything until a signal; what is acknowledged is stored before it ends."""
+    services = await open_services(data_dir)
+    await serve_services(services, [uvicorn_config(create_app(services), host=host, port=port)])
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us: uvicorn's own handling ends the process before we have tidied up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+
+async def serve_services(services: Services, configs: list[uvicorn.Config]) -> None:
+    """Run one or more servers and the control socket until a signal; a second signal ends them at once."""
+    control = await listen(services)
+    servers = [_Server(config) for config in configs]
+
+    def stop() -> None:
+        for server in servers:
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+    _on_signals(stop)
+    try:
+        await asyncio.gather(*(server.serve() for server in servers))
+    finally:
+        if control is not None:
+            control.close()
+            (services.data_dir / SOCKET).unlink(missing_ok=True)
+
+
+async def work(data_dir: Path) -> None:
+    """Run the background tasks alone until a signal (PostgreSQL: beside any number of servers)."""
+    services = await open_services(data_dir)
+
+    def stop() -> None:
+        services.buffer.close()
+        services.stopping.set()
+        services.work.set()
+
+    _on_signals(stop)
+    await run_tasks(services)
+    await services.close()
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

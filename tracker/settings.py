@@ -1,0 +1,120 @@
+"""Settings: `molva.toml` in the data folder, overridden by `MOLVA_…`; read once at start.
+
+Unknown keys are refused with the nearest name. Names that a person sees (prefix, cookie, script) are settings because
+filter lists learn names.
+"""
+
+import difflib
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from ingest.client_address import Network
+
+PREFIX = "MOLVA_"
+SECRET_FILE = "secret.key"  # noqa: S105  # The file's name, not the secret.
+SECRET_MIN = 32  # bytes
+
+# Ways to say where the data is; not settings themselves.
+_NOT_SETTINGS = frozenset({"data_dir"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything an operator can set; see docs/settings.md."""
+
+    base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
+    database_url: str = ""
+    public_prefix: Annotated[str, msgspec.Meta(pattern="^/[a-z0-9-]{1,20}$")] = "/r"
+    cookie_name: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,32}$")] = "_mv"
+    trusted_proxies: tuple[str, ...] = ()
+    country_file: str = ""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    secret_key: str = ""
+    secret_key_file: str = ""
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message says which, why and what to do."""
+
+
+def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of a data folder; raises SettingsError."""
+    values = _from_file(data_dir / "molva.toml") | _from_environment(environ)
+    for name in values:
+        if name not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
+            hint = f' Did you mean "{near[0]}"?' if near else " See docs/settings.md for all names."
+            raise SettingsError(f'There is no setting "{name}".{hint}')
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"A setting is wrong: {error}. See docs/settings.md.") from error
+    parse_networks(settings.trusted_proxies)
+    return settings
+
+
+def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    """Return the networks of a list of CIDRs; raises SettingsError naming the wrong one."""
+    networks: list[Network] = []
+    for text in texts:
+        try:
+            networks.append(ip_network(text))
+        except ValueError as error:
+            raise SettingsError(
+                f'"{text}" in trusted_proxies is not a network; write it like 10.0.0.0/8 or 2001:db8::/32 ({error}).'
+            ) from error
+    return tuple(networks)
+
+
+def database_url(settings: Settings, data_dir: Path) -> str:
+    """Return where the database is: as set, else the SQLite file in the data folder."""
+    return settings.database_url or f"sqlite:///{data_dir / 'molva.db'}"
+
+
+def load_secret(settings: Settings, data_dir: Path) -> bytes:
+    """Return the root secret, from settings or the data folder; a missing or short one raises SettingsError."""
+    text = settings.secret_key
+    if not text:
+        path = Path(settings.secret_key_file) if settings.secret_key_file else data_dir / SECRET_FILE
+        try:
+            text = path.read_text().strip()
+        except OSError as error:
+            raise SettingsError(
+                f'The root secret cannot be read from "{path}" ({error.strerror}). '
+                "Restore it from your backup, or make a new installation with: molva init."
+            ) from error
+    if len(text.encode()) < SECRET_MIN:
+        raise SettingsError(f"The root secret is shorter than {SECRET_MIN} bytes; use 64 random hexadecimal digits.")
+    return text.encode()
+
+
+def write_secret(data_dir: Path) -> None:
+    """Make the root secret, readable by its owner alone."""
+    descriptor = os.open(data_dir / SECRET_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f'"{path}" is not TOML: {error}. Correct that line.') from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in environ.items():
+        key = name.removeprefix(PREFIX).lower()
+        if not name.startswith(PREFIX) or key in _NOT_SETTINGS:
+            continue
+        values[key] = [part.strip() for part in value.split(",") if part.strip()] if key == "trusted_proxies" else value
+    return values

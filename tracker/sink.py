@@ -1,0 +1,78 @@
+"""Where the public edge puts what it received: the database.
+
+An implementation of `ingest.directory.Sink`; each method is one transaction or none.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ingest.conversions import ConversionReport, RecordOutcome
+from ingest.directory import SinkBusyError
+from ingest.enrich import read_agent
+from tracker.clicks import store as clicks
+from tracker.clicks.project import DAY_MS, Enricher
+from tracker.conversions.record import record
+from tracker.db.database import Database, DatabaseBusyError
+from tracker.quarantine import store as quarantine
+
+
+class DatabaseSink:
+    """Stores clicks, conversions, refused events and drop counts."""
+
+    def __init__(
+        self, database: Database, enricher: Enricher, *, now_ms: Callable[[], int], wake: Callable[[], None]
+    ) -> None:
+        """Take the database and what to call when there is work for the worker."""
+        self._database = database
+        self._enricher = enricher
+        self._now_ms = now_ms
+        self._wake = wake
+        self._drops: Counter[str] = Counter()
+
+    async def append_clicks(self, rows: Sequence[tuple[int, str]]) -> None:
+        """Append a batch of clicks to the inbox."""
+        try:
+            await self._database.append_inbox(rows)
+        except DatabaseBusyError as error:
+            raise SinkBusyError(str(error)) from error
+
+    async def record_conversion(self, report: ConversionReport) -> RecordOutcome:
+        """Store a lead, sale or refund once."""
+        agent = read_agent(report.user_agent) if report.user_agent is not None else None
+        try:
+            outcome = await self._database.write(
+                lambda conn: record(conn, report, agent=agent, enricher=self._enricher)
+            )
+        except DatabaseBusyError as error:
+            raise SinkBusyError(str(error)) from error
+        self._wake()
+        return outcome
+
+    def count_drop(self, reason: str) -> None:
+        """Count a dropped event in memory; `save_drops` stores the counts."""
+        self._drops[reason] += 1
+
+    async def save_drops(self) -> None:
+        """Store what was counted since the last time."""
+        counted, self._drops = dict(self._drops), Counter()
+        if counted:
+            day = self._now_ms() // DAY_MS
+            await self._database.write(lambda conn: clicks.count_drops(conn, day=day, reasons=counted))
+
+    async def quarantine(
+        self, *, program_id: str, livemode: bool, source: str, code: str, cause: str, payload: bytes
+    ) -> None:
+        """Keep a refused event of a known key."""
+        event = quarantine.make_event(
+            program_id=program_id,
+            livemode=livemode,
+            source=source,
+            code=code,
+            cause=cause,
+            payload=payload,
+            now_ms=self._now_ms(),
+        )
+        try:
+            await self._database.write(lambda conn: quarantine.keep(conn, event))
+        except DatabaseBusyError as error:
+            raise SinkBusyError(str(error)) from error

@@ -1,0 +1,110 @@
+"""The background tasks: a plain list, run together inside `serve` or by `molva worker`.
+
+Each task is a function that runs once; the runner repeats it, keeps it alive and wakes it when there is work.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from tracker.conversions.process import process_conversion
+from tracker.conversions.record import DECIDE
+from tracker.idempotency import store as idempotency
+from tracker.jobs import store as jobs
+from tracker.jobs.store import Job
+from tracker.services import Services
+
+JOBS_AT_ONCE = 20  # jobs claimed together; a restart gives them out again after a minute
+
+log = structlog.get_logger()
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that must happen again and again; `is_urgent` ones also run when work arrives."""
+
+    description: str
+    run: Callable[[Services], Awaitable[None]]
+    period_s: float
+    is_urgent: bool = False
+
+
+async def decide_conversions(services: Services) -> None:
+    """Decide every conversion that waits."""
+    now_ms = services.now_ms()
+    while await services.db.read(lambda conn: jobs.is_any_due(conn, now_ms=now_ms)):
+        for job in await services.db.write(lambda conn: jobs.claim(conn, now_ms=now_ms, limit=JOBS_AT_ONCE)):
+            await _work_off(services, job)
+
+
+async def project_clicks(services: Services) -> None:
+    """Project acknowledged clicks."""
+    await services.project()
+
+
+async def save_drops(services: Services) -> None:
+    """Store the counts of dropped events."""
+    await services.sink.save_drops()
+
+
+async def refresh_directory(services: Services) -> None:
+    """Read programs, keys and links again: another process may have changed them."""
+    await services.refresh()
+
+
+async def purge_answers(services: Services) -> None:
+    """Delete stored answers older than 30 days."""
+    now_ms = services.now_ms()
+    await services.db.write(lambda conn: idempotency.purge(conn, now_ms=now_ms))
+
+
+# How to do each kind of job; an unknown kind is a failed job, shown to the operator.
+JOBS: dict[str, Callable[[Services, str], Awaitable[None]]] = {DECIDE: process_conversion}
+
+TASKS: tuple[Task, ...] = (
+    Task(description="decide conversions", run=decide_conversions, period_s=1.0, is_urgent=True),
+    Task(description="project clicks", run=project_clicks, period_s=1.0),
+    Task(description="save drop counts", run=save_drops, period_s=5.0),
+    Task(description="refresh the edge's snapshot", run=refresh_directory, period_s=5.0),
+    Task(description="purge stored answers", run=purge_answers, period_s=3600.0),
+)
+
+
+async def run_tasks(services: Services) -> None:
+    """Run every task until the services stop; the click buffer is drained first."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(services.buffer.run())
+        for task in TASKS:
+            group.create_task(_repeat(services, task))
+
+
+async def _repeat(services: Services, task: Task) -> None:
+    while not services.stopping.is_set():
+        try:
+            await task.run(services)
+        except Exception:  # The loop must live: a failed task is logged and tried again.
+            log.exception("task_failed", task=task.description)
+        await _pause(services, task)
+
+
+async def _pause(services: Services, task: Task) -> None:
+    """Wait for the period, for work, or for the end."""
+    event = services.work if task.is_urgent else services.stopping
+    try:
+        async with asyncio.timeout(task.period_s):
+            await event.wait()
+    except TimeoutError:
+        return
+    if task.is_urgent and not services.stopping.is_set():
+        services.work.clear()
+
+
+async def _work_off(services: Services, job: Job) -> None:
+    try:
+        await JOBS[job.kind](services, job.subject_id)
+    except Exception as error:  # One job may not stop the others; it is tried again later and shown to the operator.
+        log.exception("job_failed", kind=job.kind, subject_id=job.subject_id, attempts=job.attempts)
+        text = f"{type(error).__name__}: {error}"
+        now_ms = services.now_ms()
+        await services.db.write(lambda conn: jobs.fail(conn, job, error=text, now_ms=now_ms))

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 from sqlalchemy import Connection
 
 from tracker.app import create_app
 from tracker.clicks.project import DAY_MS
 from tracker.demo.world import DAYS, add_partners, make_world, play
-from tracker.installing import FIRST_HOLD_DAYS, first_settings
+from tracker.installing import first_settings
 from tracker.keys import store as keys
 from tracker.programs import store as programs
 from tracker.services import Services, open_services
@@ -25,6 +26,7 @@ from tracker.users.passwords import hash_password, new_password
 OWNER = "owner@demo.example"
 ACTOR = "system:demo"
 CURRENCY = "EUR"
+HOLD_DAYS = 14  # shorter than a first program's 30, so that the demo's month shows payable money too
 CHUNK = 20  # reports a transaction: the demo starts fast and yields to requests
 
 # Beside the package in an installation, in examples/ in a checkout.
@@ -64,7 +66,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
 async def make_demo(services: Services, *, shop_url: str) -> dict[str, str]:
     """Fill an empty installation with the demo and return what a person needs to try it."""
     now_ms = services.now_ms()
-    began_ms = now_ms - (DAYS + FIRST_HOLD_DAYS) * DAY_MS
+    began_ms = now_ms - 2 * DAYS * DAY_MS
     password = new_password()
     hashed = await hash_password(password)
 
@@ -77,7 +79,7 @@ async def make_demo(services: Services, *, shop_url: str) -> dict[str, str]:
             name="Demo shop partners",
             currency=CURRENCY,
             time_zone="UTC",
-            settings=first_settings(),
+            settings=msgspec.structs.replace(first_settings(), hold_days=HOLD_DAYS),
             sites=(shop_url,),
             actor=ACTOR,
             now_ms=began_ms,

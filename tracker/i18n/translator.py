@@ -5,6 +5,8 @@ own. It reads no clock: instants come in as Unix milliseconds and are shown in U
 """
 
 import gettext
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -27,6 +29,8 @@ from tracker.i18n.messages import InputError, Message, Parameter, msg
 
 AMOUNT_TEXT_MAX = 40  # characters of a typed number looked at
 AMOUNT_MAX = 10**13  # largest amount anywhere, in minor units
+_LETTER_THEN_DIGIT = re.compile(r"(?<=[A-Za-z])(?=[0-9])")
+_TYPED = re.compile(r"[0-9][0-9.,]*")
 _YEAR_LIMIT_MS = 253_402_300_799_999  # the last instant of year 9999; datetime knows none beyond
 
 
@@ -62,7 +66,9 @@ class Translator:
         exponent = EXPONENTS.get(currency, 2)
         pattern = _with_decimals(self.locale.currency_formats["standard"].pattern, exponent, exponent)
         amount = Decimal(amount_minor).scaleb(-exponent)
-        return str(pattern.apply(amount, self.locale, currency=currency, currency_digits=False))
+        text = str(pattern.apply(amount, self.locale, currency=currency, currency_digits=False))
+        # CLDR wants a blank between a currency written in letters and its number; Babel leaves it out.
+        return _LETTER_THEN_DIGIT.sub("\u00a0", text)
 
     def amount(self, amount_minor: int, currency: str) -> str:
         """Return an amount as a person types it into a form: no currency, no grouping."""
@@ -142,12 +148,9 @@ class Translator:
         typed = text.strip().replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
         if typed.count(".") + typed.count(",") == 1 and not self._is_grouped(typed):
             typed = typed.replace(",", ".").replace(".", self._decimal_mark())
-        is_plain = typed.isascii() and len(typed) <= AMOUNT_TEXT_MAX and typed[:1].isdigit()
-        try:
-            if is_plain and "e" not in typed.lower():
+        if len(typed) <= AMOUNT_TEXT_MAX and _TYPED.fullmatch(typed):
+            with suppress(NumberFormatError, InvalidOperation):
                 return Decimal(parse_decimal(typed, locale=self.locale, strict=True))
-        except (NumberFormatError, InvalidOperation):
-            is_plain = False
         raise InputError(field, msg('"%(value)s" is not a number; type digits, such as 12.50.', value=text[:40]))
 
     def _is_grouped(self, typed: str) -> bool:

@@ -14,9 +14,9 @@ _CODE = re.compile(r"[A-Z0-9-]{3,32}", re.ASCII)
 _STEM_MAX = 24  # leaves room for a number behind it
 _NUMBERED_MAX = 99
 _NAMELESS = "PARTNER"
-# Passport practice of ICAO 9303 for Cyrillic, near enough to be read back.
-_LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыэюяіїєґў"
-_SPELLINGS = "A B V G D E E ZH Z I I K L M N O P R S T U F KH TS CH SH SHCH IE Y E IU IA I I IE G U"
+# Passport practice of ICAO 9303 for Cyrillic and for letters that have no plain form, near enough to be read back.
+_LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыэюяіїєґўøæœßłđþð"
+_SPELLINGS = "A B V G D E E ZH Z I I K L M N O P R S T U F KH TS CH SH SHCH IE Y E IU IA I I IE G U O AE OE SS L D TH D"
 _CYRILLIC = dict(zip(_LETTERS, _SPELLINGS.split(), strict=True))
 _CYRILLIC["ь"] = ""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, or_, select, update
 
 from tracker.audit.store import record
 from tracker.db.ids import new_id
@@ -541,3 +541,16 @@ def names_of_partners(conn: Connection) -> dict[str, str]:
     """Return every partner's name by id, for the public edge's snapshot."""
     query = select(partners.c.partner_id, partners.c.name).order_by(partners.c.partner_id).limit(SNAPSHOT_MAX)
     return {row.partner_id: row.name for row in conn.execute(query)}
+
+
+def names_of(conn: Connection, partner_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of partners by id, for explanations."""
+    wanted = sorted(set(partner_ids))
+    query = select(partners.c.partner_id, partners.c.name).where(partners.c.partner_id.in_(wanted))
+    return {row.partner_id: row.name for row in conn.execute(query)} if wanted else {}
+
+
+def count_applied(conn: Connection) -> int:
+    """Return how many applications wait for an answer."""
+    waiting = select(func.count()).select_from(enrollments).where(enrollments.c.status == "applied")
+    return int(conn.execute(waiting).scalar_one())

@@ -2,6 +2,8 @@
 
 from zoneinfo import available_timezones
 
+from fraud_rules.registry import RULES
+from fraud_rules.rule import ConfigError, read_configs
 from tracker.i18n.messages import InputError, msg
 from tracker.programs.types import ProgramSettings
 
@@ -27,6 +29,10 @@ def check_settings(settings: ProgramSettings) -> ProgramSettings:
         raise InputError(
             "window_days", msg("Browsers forget visits after %(days)s days; give no more.", days=WINDOW_DAYS_MAX)
         )
+    try:
+        read_configs(RULES, settings.fraud_rules)
+    except ConfigError as error:
+        raise InputError("fraud_rules", msg("%(problem)s", problem=str(error))) from error
     return settings
 
 

@@ -29,7 +29,7 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
     """Return the leaves of plain data by dotted path; rewards are named by their id, other lists are leaves."""
     if isinstance(value, dict):
         items = [(str(key), inner) for key, inner in value.items() if key != "reward_id"]
-    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+    elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
         items = [(str(item.get("reward_id", index)), item) for index, item in enumerate(value)]
     else:
         return {path: value}

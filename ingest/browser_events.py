@@ -5,6 +5,7 @@ Leads and sales are claims unless their body is signed: they are recorded at onc
 """
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Callable
@@ -108,7 +109,8 @@ async def _take_click(
         page_url=event.page_url,
         http_referer=event.http_referer,
         parameter=event.parameter,
-        state=event.state,
+        # What gets here either did not object or belongs to a program that ignores objections.
+        state=event.state & ~STATE_GPC,
         event_id=event.event_id,
         headers={name.decode(): _text(headers[name])[:200] for name in _NOTED_HEADERS if name in headers},
         details=event.metadata,
@@ -142,7 +144,7 @@ async def _take_conversion(
         occurred_at_ms=now_ms - min(event.age_ms, QUEUED_AGE_MAX_MS),
         received_at_ms=now_ms,
         amount=_need(event.amount_minor, "m") if event.kind == "sale" else event.amount_minor,
-        currency=setup.check_currency(_need(event.currency, "y"), "y") if event.kind == "sale" else event.currency,
+        currency=_currency(setup, event),
         customer=CustomerReport(external_id=event.customer_id, email=event.email),
         email_sha256=event.email_sha256,
         click_id=event.click_id,
@@ -166,6 +168,12 @@ async def _take_conversion(
     return _taken(setup, event, site, headers, referral=None, now_ms=now_ms, extra=extra)
 
 
+def _currency(setup: EdgeSetup, event: BrowserEvent) -> str | None:
+    if event.currency is None and event.amount_minor is None:
+        return None
+    return setup.check_currency(_need(event.currency, "y"), "y")
+
+
 def _external_id(event: BrowserEvent) -> str:
     if event.kind == "lead" and event.order_id is None and event.event_id is not None:
         return event.event_id
@@ -187,7 +195,8 @@ def _trust_of(event: BrowserEvent, site: Site, headers: RequestHeaders, body: by
         signature, content = _text(in_headers), body
     elif event.webhook_signature is not None:
         message_id, timestamp = event.webhook_id or "", str(event.webhook_timestamp or "")
-        signature, content = event.webhook_signature, signed_content(loads(body))
+        loads(body)  # Refuses what no signer means; the signer's own spelling is what was signed.
+        signature, content = event.webhook_signature, signed_content(json.loads(body))
     else:
         return "unverified"
     if is_signed(
@@ -224,21 +233,29 @@ def _taken(
     if extra:
         answer |= extra
     out = _cors(site, headers)
-    cookie = _cookie(setup, event, site, headers, now_ms=now_ms)
+    cookie = _cookie(setup, event, site, headers, referral=referral, now_ms=now_ms)
     if cookie is not None:
         out.append((b"set-cookie", cookie.encode()))
     return Answer(200, out, msgspec.json.encode(answer))
 
 
-def _cookie(setup: EdgeSetup, event: BrowserEvent, site: Site, headers: RequestHeaders, *, now_ms: int) -> str | None:
+def _cookie(
+    setup: EdgeSetup,
+    event: BrowserEvent,
+    site: Site,
+    headers: RequestHeaders,
+    *,
+    referral: Referral | None,
+    now_ms: int,
+) -> str | None:
     """Return Set-Cookie for a same-site request, so that the browser counts the cookie as the server's."""
     if headers.get(b"sec-fetch-site") not in (b"same-origin", b"same-site"):
         return None
     value = read_cookie(_text(headers.get(b"cookie")), setup.cookie_name)
     if value is None:
-        if event.kind != "click" or event.click_id is None or event.code is None:
+        if referral is None or event.click_id is None:
             return None
-        value = cookie_value(click_id=event.click_id, code=event.code, at_ms=now_ms, previous=None)
+        value = cookie_value(click_id=event.click_id, code=referral.code, at_ms=now_ms, previous=None)
     host = _text(headers.get(b"host")).rsplit(":", 1)[0].lower()
     return set_cookie(
         name=setup.cookie_name,
@@ -253,17 +270,14 @@ def _dropped(
     setup: EdgeSetup, site: Site | None, headers: RequestHeaders, reason: DropReason, *, body: bytes = b"{}"
 ) -> Answer:
     setup.sink.count_drop(reason.value)
-    return Answer(200, [*_cors(site, headers), (b"x-molva-drop", reason.value.encode())], body)
+    shown = [(b"x-molva-drop", reason.value.encode()), (b"access-control-expose-headers", b"X-Molva-Drop")]
+    return Answer(200, [*_cors(site, headers), *shown], body)
 
 
 def _cors(site: Site | None, headers: RequestHeaders) -> Headers:
     """Return the CORS headers: any origin may read, credentials only for the program's own."""
     origin = headers.get(b"origin")
-    out: Headers = [
-        (b"content-type", b"application/json"),
-        (b"access-control-expose-headers", b"Retry-After, X-Molva-Drop"),
-        (b"vary", b"Origin"),
-    ]
+    out: Headers = [(b"content-type", b"application/json")]
     if site is not None and origin is not None and origin.decode("latin-1") in site.origins:
         return [*out, (b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true")]
     return [*out, (b"access-control-allow-origin", b"*")]
@@ -271,18 +285,24 @@ def _cors(site: Site | None, headers: RequestHeaders) -> Headers:
 
 def answer_preflight(setup: EdgeSetup, scope: dict[str, Any]) -> Answer:
     """Answer OPTIONS: signed bodies carry headers that need asking for."""
-    origin = headers_of(scope).get(b"origin", b"*")
-    known = setup.directory.is_known_origin(origin.decode("latin-1"))
     out: Headers = [
-        (b"access-control-allow-origin", origin if known else b"*"),
         (b"access-control-allow-methods", b"POST"),
         (b"access-control-allow-headers", b"content-type, webhook-id, webhook-timestamp, webhook-signature"),
         (b"access-control-max-age", b"86400"),
-        (b"vary", b"Origin"),
+        *shared_with(setup, headers_of(scope).get(b"origin")),
     ]
-    if known:
-        out.append((b"access-control-allow-credentials", b"true"))
     return Answer(204, out, b"")
+
+
+def shared_with(setup: EdgeSetup, origin: bytes | None) -> Headers:
+    """Return the CORS headers of an answer that belongs to no key: credentials for any program's origin."""
+    if origin is None or not setup.directory.is_known_origin(origin.decode("latin-1")):
+        return [(b"vary", b"Origin"), (b"access-control-allow-origin", b"*")]
+    return [
+        (b"vary", b"Origin"),
+        (b"access-control-allow-origin", origin),
+        (b"access-control-allow-credentials", b"true"),
+    ]
 
 
 async def _quarantine(setup: EdgeSetup, body: bytes, problem: ProblemError) -> None:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
+ADDRESS_MAX = 45  # characters of the longest IPv6 address
 HOPS_MAX = 20  # proxies in a row; longer lists are made up
 UNKNOWN = "0.0.0.0"  # noqa: S104  # The socket had no address (a Unix socket, a test).
 
@@ -18,17 +19,23 @@ def client_address(peer: str | None, forwarded_for: bytes | None, trusted: tuple
     """Return the client's address as text; falls back to the socket's peer on anything malformed."""
     if peer is None:
         return UNKNOWN
-    if not forwarded_for or not trusted or not _is_trusted(peer, trusted):
-        return normal_address(peer) or UNKNOWN
-    client = peer
+    if not forwarded_for or not trusted or not _is_trusted(_without_zone(peer), trusted):
+        return normal_address(_without_zone(peer)) or UNKNOWN
+    client = _without_zone(peer)
     for hop in reversed(forwarded_for.decode("latin-1").split(",")[-HOPS_MAX:]):
-        address = normal_address(hop.strip())
+        plain = hop.strip()
+        address = normal_address(plain) if len(plain) <= ADDRESS_MAX else None
         if address is None:
             break
         client = address
         if not _is_trusted(address, trusted):
             break
     return normal_address(client) or UNKNOWN
+
+
+def _without_zone(peer: str) -> str:
+    """Return the socket's address without the interface a link-local one carries (fe80::1%eth0)."""
+    return peer.split("%", 1)[0]
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,7 @@ class CustomerReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     email: Annotated[str, Meta(max_length=254)] | None = None
     phone: Annotated[str, Meta(max_length=40)] | None = None
     name: Annotated[str, Meta(max_length=200)] | None = None
-    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] | None = None
     is_new: bool | None = None
 
 

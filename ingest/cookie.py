@@ -34,7 +34,9 @@ def first_touch_id(value: str) -> str:
 
 def cookie_value(*, click_id: str, code: str, at_ms: int, previous: str | None) -> str:
     """Return the value after a new touch, keeping the first touch of the previous value."""
-    touch = f"{click_id}.{quote(code, safe='')}.{_base36(at_ms // 1000)}"
+    # Dots and tildes part the value, and quote() leaves them as they are.
+    shown = quote(code, safe="").replace(".", "%2E").replace("~", "%7E")
+    touch = f"{click_id}.{shown}.{_base36(at_ms // 1000)}"
     first = previous.split("~", 1)[1] if previous else touch
     value = f"1.{touch}~{first}"
     return value if len(value) <= VALUE_MAX else f"1.{touch}~{touch}"

@@ -3,13 +3,12 @@
 The roof puts it in front of Starlette; see docs/architecture.md, "The way of a click".
 """
 
+import re
 import secrets
 from typing import Any
 
-import structlog
-
 import snippet
-from ingest.browser_events import answer_preflight, take_event
+from ingest.browser_events import answer_preflight, shared_with, take_event
 from ingest.directory import SinkBusyError
 from ingest.http import Answer, headers_of, problem_answer, send_answer, send_file
 from ingest.problems import ProblemError
@@ -19,7 +18,7 @@ from ingest.setup import EdgeSetup
 SCRIPT_CACHE = b"public, max-age=3600, stale-while-revalidate=86400"
 RETRY_AFTER_S = 2  # a full queue drains within about two seconds
 
-log = structlog.get_logger()
+_REFUSED_QUALITY = re.compile(rb"q=0(?:\.0{0,3})?")
 
 
 class PublicEdge:
@@ -44,10 +43,14 @@ class PublicEdge:
             else:
                 answer = await self._answer_other(scope, path, method)
         except ProblemError as problem:
-            answer = problem_answer(problem, _request_id())
+            answer = self._refuse(scope, problem)
         except SinkBusyError as error:
-            answer = problem_answer(_busy(error), _request_id())
+            answer = self._refuse(scope, _busy(error))
         await send_answer(send, answer)
+
+    def _refuse(self, scope: dict[str, Any], problem: ProblemError) -> Answer:
+        """Return a problem that the sending page can read, or its script would take it for a lost connection."""
+        return problem_answer(problem, _request_id(), shared_with(self._setup, headers_of(scope).get(b"origin")))
 
     async def _answer_other(self, scope: dict[str, Any], path: str, method: str) -> Answer:
         if path.startswith(self._link_path):
@@ -77,7 +80,7 @@ class PublicEdge:
         ]
         if encoding is not None:
             out.append((b"content-encoding", encoding.encode()))
-        if headers.get(b"if-none-match") == file.etag.encode():
+        if _is_known(headers.get(b"if-none-match", b""), file.etag):
             await send_file(send, status=304, headers=out, body=b"")
             return
         out.append((b"content-length", str(len(file.body)).encode()))
@@ -85,12 +88,21 @@ class PublicEdge:
 
 
 def _encoding(accepted: bytes) -> Any:
-    names = {
-        part.split(b";")[0].strip() for part in accepted.lower().split(b",") if b"q=0" not in part.replace(b" ", b"")
-    }
+    """Return the smallest encoding the client takes; `br;q=0` is a refusal, `br;q=0.5` is none (RFC 9110 12.4.2)."""
+    names = set()
+    for part in accepted.lower().split(b","):
+        name, _, parameters = part.replace(b" ", b"").partition(b";")
+        if not _REFUSED_QUALITY.fullmatch(parameters):
+            names.add(name)
     if b"br" in names:
         return "br"
     return "gzip" if b"gzip" in names else None
+
+
+def _is_known(asked: bytes, etag: str) -> bool:
+    """Tell whether If-None-Match names this version; proxies make tags weak and send several."""
+    tags = {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
+    return etag.encode() in tags or b"*" in tags
 
 
 def _request_id() -> str:

@@ -13,9 +13,10 @@ WIRE_MAX = 8 * 1024  # bytes of one browser event; a typical one has 400
 METADATA_KEYS_MAX = 20
 METADATA_BYTES_MAX = 1024
 
-BrowserId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
+# \Z, because $ also matches before a line break at the end; see test_line_break_at_the_end_is_no_id.
+BrowserId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 MinorAmount = Annotated[int, Meta(ge=0, le=10**13)]
-CurrencyCode = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 ExternalId = Annotated[str, Meta(min_length=1, max_length=128)]
 ReferralCode = Annotated[str, Meta(min_length=1, max_length=64)]
 PageUrl = Annotated[str, Meta(max_length=2048)]
@@ -76,7 +77,7 @@ class BrowserEvent(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE_KEYS)
     amount_minor: MinorAmount | None = None
     currency: CurrencyCode | None = None
     customer_id: ExternalId | None = None
-    email_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    email_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")] | None = None
     email: Annotated[str, Meta(max_length=254)] | None = None
     coupon: ReferralCode | None = None
     metadata: Annotated[dict[str, Any], Meta(max_length=METADATA_KEYS_MAX)] | None = None

@@ -10,13 +10,12 @@ from ingest.problems import MEDIA_TYPE, ProblemError, problem_body
 
 Headers = list[tuple[bytes, bytes]]
 
+FORWARDED_FOR = b"x-forwarded-for"
 BODY_MAX = 64 * 1024  # bytes of any public body
 
-_ALWAYS: Headers = [
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cross-origin-resource-policy", b"cross-origin"),
-]
+NO_STORE = (b"cache-control", b"no-store")
+# Every header costs the parser time on the hottest route, so answers to POST, which nobody caches, carry only this.
+_ALWAYS: Headers = [(b"x-content-type-options", b"nosniff")]
 
 
 class Answer(NamedTuple):
@@ -28,22 +27,29 @@ class Answer(NamedTuple):
 
 
 def headers_of(scope: dict[str, Any]) -> dict[bytes, bytes]:
-    """Return the request's headers; of repeated ones the first counts."""
-    return dict(reversed(scope["headers"]))
+    """Return the request's headers; of repeated ones the first counts.
+
+    `X-Forwarded-For` lines are one list, as a proxy may add a line of its own below the client's; see
+    test_p35_second_forwarded_line_counts.
+    """
+    headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+    if FORWARDED_FOR in headers:
+        headers[FORWARDED_FOR] = b",".join(value for name, value in scope["headers"] if name == FORWARDED_FOR)
+    return headers
 
 
 async def read_body(receive: Any, declared: bytes | None) -> bytes:
     """Return the whole body; raises ProblemError 413 beyond 64 KiB."""
     if declared is not None and (not declared.isdigit() or int(declared[:20]) > BODY_MAX):
         raise _too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    body = bytearray()
+    while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > BODY_MAX:
             raise _too_large()
-    return body
+        if not message.get("more_body"):
+            return bytes(body)
 
 
 def require_identity(headers: dict[bytes, bytes]) -> None:
@@ -68,12 +74,13 @@ async def send_file(send: Any, *, status: int, headers: Headers, body: bytes) ->
     await send({"type": "http.response.body", "body": body})
 
 
-def problem_answer(problem: ProblemError, request_id: str) -> Answer:
-    """Return a problem as an answer any page may read."""
+def problem_answer(problem: ProblemError, request_id: str, shared: Headers) -> Answer:
+    """Return a problem as an answer; `shared` are the CORS headers that say which pages may read it."""
     headers: Headers = [
         (b"content-type", MEDIA_TYPE.encode()),
-        (b"access-control-allow-origin", b"*"),
+        NO_STORE,
         (b"access-control-expose-headers", b"Retry-After, X-Molva-Drop"),
+        *shared,
         *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
     ]
     return Answer(problem.status, headers, problem_body(problem, request_id))

@@ -7,15 +7,17 @@ never redirects anywhere but to the program's own sites.
 import base64
 import os
 import re
+import unicodedata
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from ingest.browser_events import AGENT_MAX
+from ingest.client_address import UNKNOWN
 from ingest.cookie import cookie_value, first_touch_id, read_cookie, set_cookie
 from ingest.directory import LinkTarget
 from ingest.drops import DropReason
 from ingest.events import STATE_GPC, InboxClick, encode_click
-from ingest.http import Answer, Headers, headers_of
+from ingest.http import NO_STORE, Answer, Headers, headers_of
 from ingest.problems import ProblemError
 from ingest.setup import EdgeSetup
 
@@ -68,7 +70,7 @@ async def _record(
         source="redirect",
         code=link.code,
         age_ms=0,
-        address=setup.client_address(scope, headers),
+        address=UNKNOWN if is_anonymous else setup.client_address(scope, headers),
         user_agent="" if is_anonymous else headers.get(b"user-agent", b"").decode("latin-1")[:AGENT_MAX],
         page_url=destination[:2048],
         http_referer=None if is_anonymous else headers.get(b"referer", b"").decode("latin-1")[:2048] or None,
@@ -112,7 +114,11 @@ def parse_query(raw: bytes) -> dict[str, str]:
         pairs = parse_qsl(raw[:QUERY_MAX].decode("ascii"), max_num_fields=PARAMETERS_MAX, errors="strict")
     except (UnicodeDecodeError, ValueError):
         return {}
-    return {name: value for name, value in reversed(pairs) if "\0" not in name + value}
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if "\0" not in name + value:
+            found.setdefault(name, unicodedata.normalize("NFC", value))
+    return found
 
 
 def choose_destination(link: LinkTarget, query: dict[str, str]) -> str:
@@ -166,4 +172,4 @@ def shared_domain(ours: str, theirs: str) -> str | None:
 
 def _redirect(location: str, headers: Headers) -> Answer:
     safe = quote(location, safe=":/?#[]@!$&'()*+,;=%-._~")
-    return Answer(302, [*headers, (b"location", safe.encode("ascii"))], b"")
+    return Answer(302, [*headers, NO_STORE, (b"location", safe.encode("ascii"))], b"")

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from ingest.buffer import ClickBuffer
 from ingest.client_address import Network, client_address
 from ingest.directory import Directory, Sink
+from ingest.http import FORWARDED_FOR
 from ingest.problems import FieldError, invalid
 
 
@@ -30,7 +32,7 @@ class EdgeSetup:
         self.sink = sink
         self.buffer = buffer
         self.now_ms = now_ms
-        self.base_host = base_url.split("://", 1)[1].split("/", 1)[0].rsplit(":", 1)[0].lower()
+        self.base_host = urlsplit(base_url).hostname or ""
         self.is_secure = base_url.startswith("https://")
         self.prefix = prefix
         self.cookie_name = cookie_name
@@ -40,7 +42,7 @@ class EdgeSetup:
     def client_address(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
         """Return the address of the request's client."""
         client = scope.get("client")
-        return client_address(client[0] if client else None, headers.get(b"x-forwarded-for"), self._trusted)
+        return client_address(client[0] if client else None, headers.get(FORWARDED_FOR), self._trusted)
 
     def check_currency(self, code: str, field: str) -> str:
         """Return a known ISO 4217 code; raises ProblemError 422 for any other."""

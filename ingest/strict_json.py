@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import unicodedata
 from typing import Any
 
@@ -22,7 +23,7 @@ def loads(body: bytes) -> Any:
             400, "invalid_encoding", f"The body is not UTF-8 (byte {error.start}); send JSON in UTF-8."
         ) from error
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates, parse_int=_bounded_int)
+        value = json.loads(text, parse_constant=_no_number, object_pairs_hook=_no_duplicates, parse_int=_bounded_int)
     except json.JSONDecodeError as error:
         raise ProblemError(
             400, "invalid_json", f"The body is not JSON: {error.msg} at character {error.pos}."
@@ -32,8 +33,9 @@ def loads(body: bytes) -> Any:
     return _clean(value, depth=0, path="")
 
 
-def _no_constant(name: str) -> Any:
-    raise _refused("", f"{name} is not a JSON number; send a finite number.")
+def _no_number(_name: str) -> float:
+    """Stand in for NaN and its like until `_clean` knows the field's name."""
+    return math.nan
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -45,10 +47,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _bounded_int(digits: str) -> int:
-    if len(digits) > DIGITS_MAX:
-        raise _refused("", f"A number of {len(digits)} digits is out of range; amounts go up to 10000000000000.")
-    return int(digits)
+def _bounded_int(digits: str) -> int | float:
+    return math.inf if len(digits) > DIGITS_MAX else int(digits)
 
 
 def _clean(value: Any, *, depth: int, path: str) -> Any:
@@ -58,14 +58,18 @@ def _clean(value: Any, *, depth: int, path: str) -> Any:
     if isinstance(value, str):
         return _clean_text(value, path)
     if isinstance(value, dict):
-        return {
-            _clean_text(name, path): _clean(item, depth=depth + 1, path=f"{path}.{name}" if path else name)
-            for name, item in value.items()
-        }
+        return _no_duplicates(
+            [
+                (_clean_text(name, path), _clean(item, depth=depth + 1, path=f"{path}.{name}" if path else name))
+                for name, item in value.items()
+            ]
+        )
     if isinstance(value, list):
         return [_clean(item, depth=depth + 1, path=f"{path}[{number}]") for number, item in enumerate(value)]
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        raise _refused(path, "The number is out of range; amounts are integers in minor units.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _refused(
+            printable(path), "The number is out of range or none at all; send a finite one, amounts in minor units."
+        )
     return value
 
 

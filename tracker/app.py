@@ -19,7 +19,7 @@ from ingest.edge import PublicEdge
 from ingest.problems import ProblemError
 from tracker.admin.errors import answer_error
 from tracker.admin.routes import routes as admin_routes
-from tracker.api.answers import problem_answer
+from tracker.api.answers import as_problem, problem_answer
 from tracker.api.routes import routes as api_routes
 from tracker.db.database import DatabaseBusyError
 from tracker.db.migrating import current_revision, newest_revision
@@ -75,7 +75,7 @@ def create_app(services: Services) -> Application:
         ],
         lifespan=lifespan,
         max_body_size=BODY_MAX,
-        exception_handlers={HTTPException: answer_error, DatabaseBusyError: _answer_busy, 500: _answer_failure},
+        exception_handlers={HTTPException: _answer_refusal, DatabaseBusyError: _answer_busy, 500: _answer_failure},
     )
     pages.state.services = services
     return Application(PublicEdge(services.edge_setup()), pages, services.settings.public_prefix)
@@ -100,6 +100,13 @@ async def _readyz(request: Request) -> Response:
     if revision != newest_revision():
         return PlainTextResponse("schema is not the newest\n", 503, headers={"Cache-Control": "no-store"})
     return PlainTextResponse("ready\n", headers={"Cache-Control": "no-store"})
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    """Answer what no route took: a problem under the API (whose last route takes no line breaks), else a page."""
+    if request.scope["path"].startswith("/v1/"):
+        return problem_answer(as_problem(error))
+    return await answer_error(request, error)
 
 
 async def _answer_busy(request: Request, error: Exception) -> Response:

@@ -24,7 +24,7 @@ from tracker.i18n.messages import InputError
 from tracker.installing import InstallError, Wanted, install
 from tracker.logs import configure_logs
 from tracker.services import open_services
-from tracker.serving import serve, work
+from tracker.serving import PortError, serve, work
 from tracker.settings import SettingsError, database_url, load_settings
 
 EXPECTED = (
@@ -34,6 +34,7 @@ EXPECTED = (
     InstallError,
     Refusal,
     ScenarioError,
+    PortError,
     SettingsError,
 )
 
@@ -73,8 +74,8 @@ def run(arguments: Namespace) -> int:
         asyncio.run(runner)
         return 0
     configure_logs("error")
-    if command == "migrate":
-        return asyncio.run(_migrate(data_dir, arguments))
+    if command == "migrate" and arguments.check:
+        return _check_schema(data_dir, arguments)
     return _ask(data_dir, command, arguments)
 
 
@@ -122,21 +123,22 @@ def _replay(arguments: Namespace) -> int:
     return 0
 
 
-async def _migrate(data_dir: Path, arguments: Namespace) -> int:
-    """Bring the schema to the newest revision, or only tell whether it is."""
-    if not arguments.check:
-        services = await open_services(data_dir)
-        await services.close()
-        _say(arguments, {"revision": newest_revision(), "ok": True}, lambda _: "The schema is the newest.")
-        return 0
+def _check_schema(data_dir: Path, arguments: Namespace) -> int:
+    """Tell whether the schema is the newest, changing nothing."""
+    answer = ask(data_dir, "migrate", {})
+    if answer is None:
+        answer = asyncio.run(_read_schema(data_dir))
+    _say(arguments, answer, cli_texts.TEXTS["migrate"])
+    return 0 if answer["ok"] else 1
+
+
+async def _read_schema(data_dir: Path) -> dict[str, Any]:
     database = open_database(database_url(load_settings(data_dir), data_dir))
     try:
         revision = await database.read(current_revision)
     finally:
         await database.close()
-    answer = {"revision": revision, "newest": newest_revision(), "ok": revision == newest_revision()}
-    _say(arguments, answer, cli_texts.migrate_text)
-    return 0 if answer["ok"] else 1
+    return {"revision": revision, "newest": newest_revision(), "ok": revision == newest_revision()}
 
 
 def _data_dir(arguments: Namespace) -> Path:

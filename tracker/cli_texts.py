@@ -24,7 +24,7 @@ def init_text(answer: Answer) -> str:
     return "\n".join([*lines, "", f"Now start it:  molva serve --data-dir {answer['data_dir']}"])
 
 
-def migrate_text(answer: Answer) -> str:
+def _migrate_text(answer: Answer) -> str:
     """Return whether the schema is the newest."""
     if answer["ok"]:
         return f"The schema is the newest ({answer['revision']})."
@@ -72,7 +72,12 @@ def _audit_text(answer: Answer) -> str:
 def _check_text(answer: Answer, what: str) -> str:
     if answer["ok"]:
         return f"Everything holds: {what}."
-    return "\n".join(["These do not hold:", *(f"  {problem}" for problem in answer["problems"])])
+    return "\n".join(["These do not hold:", *(f"  {_problem_text(problem)}" for problem in answer["problems"])])
+
+
+def _problem_text(problem: Any) -> str:
+    """Return a problem as one line; the ledger tells the broken law and its first row, the audit trail a sentence."""
+    return f"{problem['law']}: {problem['row']}: {problem['detail']}" if isinstance(problem, dict) else str(problem)
 
 
 def _events_text(answer: Answer) -> str:
@@ -84,6 +89,7 @@ def _events_text(answer: Answer) -> str:
 
 
 TEXTS: dict[str, Text] = {
+    "migrate": _migrate_text,
     "partner add": _partner_text,
     "user add": _user_text,
     "user list": _users_text,

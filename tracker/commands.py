@@ -13,11 +13,14 @@ from sqlalchemy import Connection
 from tracker.audit import store as audit
 from tracker.audit.chain import first_broken
 from tracker.db.ids import IdError, canonical_id
+from tracker.db.migrating import current_revision, newest_revision
 from tracker.i18n.messages import InputError, msg
 from tracker.instants import show_instant
 from tracker.keys import store as keys
+from tracker.keys.types import ApiKey, CreatedKey
 from tracker.ledger.verify import verify_ledger
 from tracker.partners import store as partners
+from tracker.programs import store as programs
 from tracker.quarantine import store as quarantine
 from tracker.services import Services
 from tracker.users import store as users
@@ -114,8 +117,10 @@ async def create_key(services: Services, params: Params) -> Answer:
     """Make a key and return its value, this once."""
     now_ms = services.now_ms()
     program_id = known_id("prg", params["program"], "program")
-    made = await services.db.write(
-        lambda conn: keys.create_key(
+
+    def create(conn: Connection) -> CreatedKey:
+        programs.lock_program(conn, program_id)
+        return keys.create_key(
             conn,
             program_id=program_id,
             kind=params["kind"],
@@ -125,7 +130,8 @@ async def create_key(services: Services, params: Params) -> Answer:
             actor=ACTOR,
             now_ms=now_ms,
         )
-    )
+
+    made = await services.db.write(create)
     await services.refresh()
     return {"key_id": made.key_id, "kind": params["kind"], "value": made.value}
 
@@ -133,7 +139,13 @@ async def create_key(services: Services, params: Params) -> Answer:
 async def list_keys(services: Services, params: Params) -> Answer:
     """Return a program's keys without their values."""
     program_id = known_id("prg", params["program"], "program")
-    found = await services.db.read(lambda conn: keys.list_keys(conn, program_id))
+
+    def load(conn: Connection) -> list[ApiKey]:
+        if programs.get_program(conn, program_id) is None:
+            raise InputError("program", msg("There is no such program; look it up in the list of programs."))
+        return keys.list_keys(conn, program_id)
+
+    found = await services.db.read(load)
     return {
         "data": [
             {
@@ -157,6 +169,12 @@ async def revoke_key(services: Services, params: Params) -> Answer:
     key = await services.db.write(lambda conn: keys.revoke_key(conn, key_id=key_id, actor=ACTOR, now_ms=now_ms))
     await services.refresh()
     return {"key_id": key.key_id, "revoked": True}
+
+
+async def migrate_schema(services: Services, _params: Params) -> Answer:
+    """Return the schema's revision; opening the installation has brought it to the newest."""
+    revision = await services.db.read(current_revision)
+    return {"revision": revision, "newest": newest_revision(), "ok": revision == newest_revision()}
 
 
 async def check_ledger(services: Services, _params: Params) -> Answer:
@@ -206,6 +224,7 @@ COMMANDS: dict[str, Command] = {
     "key create": create_key,
     "key list": list_keys,
     "key revoke": revoke_key,
+    "migrate": migrate_schema,
     "ledger verify": check_ledger,
     "audit verify": check_audit,
     "events list": list_events,

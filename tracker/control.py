@@ -5,7 +5,10 @@ it nobody ever has to stop the server to add a partner.
 """
 
 import asyncio
+import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,52 +33,83 @@ class Refusal(Exception):  # noqa: N818  # It is an answer, not a failure of the
 async def listen(services: Services) -> asyncio.Server | None:
     """Start answering; returns None where the path is too long for a socket (commands then need `serve` stopped)."""
     path = services.data_dir.resolve() / SOCKET
-    if len(str(path).encode()) > PATH_MAX:
-        return None
     path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    with _address_of(path) as address:
+        if address is None:
+            listener.close()
+            return None
+        listener.bind(address)
+    path.chmod(0o600)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = await reader.readline()
-            writer.write(msgspec.json.encode(await _answer(services, request)) + b"\n")
+            writer.write(msgspec.json.encode(await _answer(services, await _request(reader))) + b"\n")
             await writer.drain()
         finally:
             writer.close()
 
-    server = await asyncio.start_unix_server(answer, path, limit=MESSAGE_MAX)
-    path.chmod(0o600)
-    return server
+    return await asyncio.start_unix_server(answer, sock=listener, limit=MESSAGE_MAX)
+
+
+@contextmanager
+def _address_of(path: Path) -> Iterator[str | None]:
+    """Give the address of a socket: its path, or a short way to a long one where the system has /proc (Linux)."""
+    if len(str(path).encode()) <= PATH_MAX:
+        yield str(path)
+        return
+    if not Path("/proc/self/fd").is_dir() or not path.parent.is_dir():
+        yield None
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def ask(data_dir: Path, command: str, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the answer of a running `serve`, None when none runs; raises Refusal."""
     path = data_dir.resolve() / SOCKET
-    if len(str(path).encode()) > PATH_MAX:
-        return None
-    with socket.socket(socket.AF_UNIX) as connection:
+    with socket.socket(socket.AF_UNIX) as connection, _address_of(path) as address:
+        if address is None:
+            return None
         connection.settimeout(ANSWER_S)
         try:
-            connection.connect(str(path))
+            connection.connect(address)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
-        connection.sendall(msgspec.json.encode({"command": command, "params": params}) + b"\n")
-        answer = _receive(connection)
+        except OSError as error:
+            raise Refusal(f'The running server cannot be asked over "{path}" ({error}); ask as its user.') from error
+        answer = _exchange(connection, msgspec.json.encode({"command": command, "params": params}))
     if "error" in answer:
         raise Refusal(answer["error"])
     result: dict[str, Any] = answer["result"]
     return result
 
 
-def _receive(connection: socket.socket) -> dict[str, Any]:
+def _exchange(connection: socket.socket, request: bytes) -> dict[str, Any]:
     received = b""
-    while chunk := connection.recv(65536):
-        received += chunk
-        if len(received) > ANSWER_MAX:
-            raise Refusal("The answer of the running server is too long; ask for less.")
-    if not received:
+    try:
+        connection.sendall(request + b"\n")
+        while chunk := connection.recv(65536):
+            received += chunk
+            if len(received) > ANSWER_MAX:
+                raise Refusal("The answer of the running server is too long; ask for less.")
+    except OSError as error:
+        raise Refusal(f"The running server did not answer ({error}); look into its log.") from error
+    if not received.endswith(b"\n"):
         raise Refusal("The running server closed the connection without an answer; look into its log.")
     answer: dict[str, Any] = msgspec.json.decode(received)
     return answer
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    """Return the request, an empty one when it is too long (which no command is)."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        return b""
 
 
 async def _answer(services: Services, request: bytes) -> dict[str, Any]:

@@ -8,20 +8,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from attribution.types import Settings as AttributionSettings
 from tracker.db.migrating import migrate
 from tracker.db.opening import open_database
 from tracker.keys import store as keys
 from tracker.programs import store as programs
-from tracker.programs.types import ProgramSettings
-from tracker.rewards.types import RewardRule
+from tracker.programs.defaults import default_settings
 from tracker.services import Services
 from tracker.settings import database_url, load_secret, load_settings, write_secret
 from tracker.users import store as users
 from tracker.users.passwords import check_password, hash_password, new_password
-
-FIRST_RATE_BPS = 2_000  # 20 %, the commonest first offer of referral tools
-FIRST_HOLD_DAYS = 30
 
 
 class InstallError(Exception):
@@ -38,12 +33,6 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     program: str | None
     sites: tuple[str, ...]
     currency: str
-
-
-def first_settings() -> ProgramSettings:
-    """Return the terms a first program starts with: 20 % of a sale, 30 days hold, last click."""
-    reward = RewardRule(reward_id="sale", on="sale", kind="percent", rate_bps=FIRST_RATE_BPS)
-    return ProgramSettings(rewards=(reward,), hold_days=FIRST_HOLD_DAYS, attribution=AttributionSettings(program_id=""))
 
 
 async def install(wanted: Wanted) -> dict[str, Any]:
@@ -100,7 +89,7 @@ def _first_rows(conn: Connection, wanted: Wanted, hashed: str, *, secret: bytes,
         name=wanted.program,
         currency=wanted.currency,
         time_zone="UTC",
-        settings=first_settings(),
+        settings=default_settings(),
         sites=wanted.sites,
         actor=actor,
         now_ms=now_ms,

@@ -15,7 +15,8 @@ from ingest.buffer import ClickBuffer
 from ingest.client_address import client_address
 from ingest.countries import CountryFile
 from ingest.setup import EdgeSetup
-from tracker.clicks.project import Enricher, project_inbox
+from tracker.clicks import store as clicks
+from tracker.clicks.project import Enricher, project_batch, project_inbox
 from tracker.db.database import Database
 from tracker.db.migrating import migrate
 from tracker.db.opening import open_database
@@ -67,17 +68,28 @@ class Services:
     def client_address(self, request: Request) -> str:
         """Return the address of the person's machine."""
         peer = request.client.host if request.client else None
-        forwarded = request.headers.get("x-forwarded-for")
-        return client_address(peer, forwarded.encode("latin-1") if forwarded else None, self._trusted)
+        # A proxy may add a line of its own below the client's: all lines are one list.
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+        return client_address(peer, forwarded.encode("latin-1") or None, self._trusted)
 
     async def refresh(self) -> None:
         """Make the public edge see what changed."""
         await self.db.read(self.directory.load)
 
-    async def project(self) -> int:
-        """Project the inbox; one projection at a time in this process."""
+    async def project(self) -> None:
+        """Project every click acknowledged so far, at full speed: somebody waits for it."""
         async with self._projecting:
-            return await project_inbox(self.db, self.enricher)
+            await project_inbox(self.db, self.enricher)
+
+    async def project_gently(self) -> None:
+        """Project every click acknowledged so far, leaving as much time to requests as it takes itself."""
+        horizon = await self.db.write(clicks.inbox_horizon)
+        read = 1
+        while read:
+            started = time.monotonic()
+            async with self._projecting:
+                read = await project_batch(self.db, self.enricher, horizon=horizon)
+            await asyncio.sleep(time.monotonic() - started)
 
     async def close(self) -> None:
         """Store what waits and close the database."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,8 +58,13 @@ class _Server(uvicorn.Server):
 
 async def serve_services(services: Services, configs: list[uvicorn.Config]) -> None:
     """Run one or more servers and the control socket until a signal; a second signal ends them at once."""
-    control = await listen(services)
     servers = [_Server(config) for config in configs]
+    try:
+        sockets = [_bind(config) for config in configs]
+    except PortError:
+        await services.close()
+        raise
+    control = await listen(services)
 
     def stop() -> None:
         for server in servers:
@@ -67,11 +73,25 @@ async def serve_services(services: Services, configs: list[uvicorn.Config]) -> N
 
     _on_signals(stop)
     try:
-        await asyncio.gather(*(server.serve() for server in servers))
+        await asyncio.gather(*(server.serve([bound]) for server, bound in zip(servers, sockets, strict=True)))
     finally:
         if control is not None:
             control.close()
             (services.data_dir / SOCKET).unlink(missing_ok=True)
+
+
+class PortError(Exception):
+    """The address cannot be served on; the message says why and what to do."""
+
+
+def _bind(config: uvicorn.Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
+    except (OSError, OverflowError) as error:
+        raise PortError(
+            f"Port {config.port} on {config.host} cannot be used ({error}); choose another with --port and --host."
+        ) from error
 
 
 async def work(data_dir: Path) -> None:

@@ -25,15 +25,23 @@ SECRET_MIN = 32  # bytes
 _NOT_SETTINGS = frozenset({"data_dir"})
 
 
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rate limits; size and time limits always stay."""
+
+    enabled: bool = True
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything an operator can set; see docs/settings.md."""
 
-    base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
+    base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+\Z")] = "http://127.0.0.1:8000"
     database_url: str = ""
-    public_prefix: Annotated[str, msgspec.Meta(pattern="^/[a-z0-9-]{1,20}$")] = "/r"
-    cookie_name: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,32}$")] = "_mv"
+    public_prefix: Annotated[str, msgspec.Meta(pattern=r"^/[a-z0-9-]{1,20}\Z")] = "/r"
+    cookie_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "_mv"
     trusted_proxies: tuple[str, ...] = ()
     country_file: str = ""
+    raw_ip_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
+    limits: LimitSettings = LimitSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     secret_key: str = ""
     secret_key_file: str = ""
@@ -51,10 +59,17 @@ def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Se
             near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
             hint = f' Did you mean "{near[0]}"?' if near else " See docs/settings.md for all names."
             raise SettingsError(f'There is no setting "{name}".{hint}')
+    if "trusted_proxies" in values:
+        values["trusted_proxies"] = _listed(values["trusted_proxies"])
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"A setting is wrong: {error}. See docs/settings.md.") from error
+        hint = (
+            ' base_url is an address like "https://partners.example.com", without a path.'
+            if "base_url" in str(error)
+            else ""
+        )
+        raise SettingsError(f"A setting is wrong: {error}.{hint} See docs/settings.md.") from error
     parse_networks(settings.trusted_proxies)
     return settings
 
@@ -89,6 +104,8 @@ def load_secret(settings: Settings, data_dir: Path) -> bytes:
                 f'The root secret cannot be read from "{path}" ({error.strerror}). '
                 "Restore it from your backup, or make a new installation with: molva init."
             ) from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f'The root secret in "{path}" is not text; use 64 hexadecimal digits.') from error
     if len(text.encode()) < SECRET_MIN:
         raise SettingsError(f"The root secret is shorter than {SECRET_MIN} bytes; use 64 random hexadecimal digits.")
     return text.encode()
@@ -108,6 +125,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f'"{path}" is not TOML: {error}. Correct that line.') from error
+    except OSError as error:
+        raise SettingsError(f'"{path}" cannot be read ({error.strerror}); let this user read it.') from error
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -116,5 +135,15 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         key = name.removeprefix(PREFIX).lower()
         if not name.startswith(PREFIX) or key in _NOT_SETTINGS:
             continue
-        values[key] = [part.strip() for part in value.split(",") if part.strip()] if key == "trusted_proxies" else value
+        group, _, inner = key.partition("__")
+        if inner:
+            held = values.get(group)
+            values[group] = (held if isinstance(held, dict) else {}) | {inner: value}
+        else:
+            values[key] = value
     return values
+
+
+def _listed(value: Any) -> Any:
+    """Return a list given as one text with commas, as environment variables are, as a list."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -57,7 +57,11 @@ class DatabaseSink:
         counted, self._drops = dict(self._drops), Counter()
         if counted:
             day = self._now_ms() // DAY_MS
-            await self._database.write(lambda conn: clicks.count_drops(conn, day=day, reasons=counted))
+            try:
+                await self._database.write(lambda conn: clicks.count_drops(conn, day=day, reasons=counted))
+            except BaseException:
+                self._drops.update(counted)
+                raise
 
     async def quarantine(
         self, *, program_id: str, livemode: bool, source: str, code: str, cause: str, payload: bytes

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
+from tracker.clicks import store as clicks
+from tracker.clicks.project import DAY_MS
 from tracker.conversions.process import process_conversion
 from tracker.conversions.record import DECIDE
 from tracker.idempotency import store as idempotency
@@ -16,6 +18,7 @@ from tracker.jobs import store as jobs
 from tracker.jobs.store import Job
 from tracker.services import Services
 
+PURGED_AT_ONCE = 500  # inbox rows deleted in one transaction, about 10 ms
 JOBS_AT_ONCE = 20  # jobs claimed together; a restart gives them out again after a minute
 
 log = structlog.get_logger()
@@ -40,7 +43,7 @@ async def decide_conversions(services: Services) -> None:
 
 async def project_clicks(services: Services) -> None:
     """Project acknowledged clicks."""
-    await services.project()
+    await services.project_gently()
 
 
 async def save_drops(services: Services) -> None:
@@ -51,6 +54,15 @@ async def save_drops(services: Services) -> None:
 async def refresh_directory(services: Services) -> None:
     """Read programs, keys and links again: another process may have changed them."""
     await services.refresh()
+
+
+async def purge_inbox(services: Services) -> None:
+    """Delete projected inbox rows, raw addresses with them, when their days are over."""
+    before_ms = services.now_ms() - services.settings.raw_ip_days * DAY_MS
+    while purged := await services.db.write(
+        lambda conn: clicks.purge_inbox(conn, before_ms=before_ms, limit=PURGED_AT_ONCE)
+    ):
+        log.info("inbox_purged", count=purged)
 
 
 async def purge_answers(services: Services) -> None:
@@ -67,12 +79,16 @@ TASKS: tuple[Task, ...] = (
     Task(description="project clicks", run=project_clicks, period_s=1.0),
     Task(description="save drop counts", run=save_drops, period_s=5.0),
     Task(description="refresh the edge's snapshot", run=refresh_directory, period_s=5.0),
+    Task(description="purge the inbox", run=purge_inbox, period_s=3600.0),
     Task(description="purge stored answers", run=purge_answers, period_s=3600.0),
 )
 
 
 async def run_tasks(services: Services) -> None:
     """Run every task until the services stop; the click buffer is drained first."""
+    if services.db.dialect == "sqlite":
+        # Nobody else works on a SQLite file: what was claimed when the last process died is free again.
+        await services.db.write(jobs.release_all)
     async with asyncio.TaskGroup() as group:
         group.create_task(services.buffer.run())
         for task in TASKS:

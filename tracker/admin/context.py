@@ -24,6 +24,20 @@ class EdgeSettings(Protocol):
         """The prefix of the public edge, such as `/r`."""
         ...
 
+    @property
+    def limits(self) -> "Limits":
+        """The switch of the rate limits."""
+        ...
+
+
+class Limits(Protocol):
+    """Whether sign-ins are limited."""
+
+    @property
+    def enabled(self) -> bool:
+        """False switches rate limits off."""
+        ...
+
 
 class Services(Protocol):
     """The parts of the running application that pages use."""

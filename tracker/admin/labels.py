@@ -168,6 +168,16 @@ ACTION: Mapping[str, str] = {
     "enrollment.terms_changed": mark("Personal terms changed"),
     "link.created": mark("Link created"),
     "promo_code.created": mark("Promo code created"),
+    "conversion.confirmed": mark("Confirmed by a verified report"),
+    "conversion.decided": mark("Whose merit it is was decided"),
+    "conversion.refunded": mark("Refunded"),
+    "conversion.refund_rejected": mark("A refund did not fit"),
+    "case.opened": mark("Case opened"),
+    "case.extended": mark("Case covers more"),
+    "case.claimed": mark("Case taken"),
+    "case.unclaimed": mark("Case given back"),
+    "case.decided": mark("Case decided"),
+    "case.postponed": mark("Case held on"),
 }
 
 

@@ -16,6 +16,11 @@ class MenuItem(NamedTuple):
 
 
 MENU: tuple[MenuItem, ...] = (
+    MenuItem("/admin/", mark("Overview"), "overview.view", "overview", mark("Work")),
+    MenuItem("/admin/cases", mark("Cases"), "cases.view", "cases", mark("Work")),
+    MenuItem("/admin/conversions", mark("Conversions"), "conversions.view", "conversions", mark("Work")),
+    MenuItem("/admin/clicks", mark("Clicks"), "conversions.view", "clicks", mark("Work")),
+    MenuItem("/admin/ledger", mark("Ledger"), "ledger.view", "ledger", mark("Work")),
     MenuItem("/admin/programs", mark("Programs"), "programs.view", "programs", mark("Work")),
     MenuItem("/admin/partners", mark("Partners"), "partners.view", "partners", mark("Work")),
     MenuItem("/admin/links", mark("Links"), "partners.view", "links", mark("Work")),

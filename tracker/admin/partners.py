@@ -13,10 +13,12 @@ from tracker.admin.policy import action, page
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
 from tracker.audit.store import list_entries
+from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.messages import InputError, msg
 from tracker.partners import store
 from tracker.partners.moves import moves_for
 from tracker.partners.types import REASONS, STATUSES, Enrollment, PartnerRow
+from tracker.portal.links import private_link
 from tracker.programs import store as programs
 from tracker.programs.types import Program
 from tracker.users import store as users
@@ -210,6 +212,11 @@ async def show_partner(
         reasons=[reason for reason in REASONS if reason != "joined"],
         refused=refused,
         empty_form=Form(),
+        private_link=private_link(
+            settings.base_url, secret=visit.services.secret, partner_id=partner_id, now_ms=visit.now_ms
+        )
+        if visit.may("partners.edit")
+        else "",
     )
 
 
@@ -262,10 +269,10 @@ async def _new_page(visit: Visit, form: Form, *, status: int = 200) -> Response:
 
 def _program_id(form: Form) -> str:
     """Return the chosen program; refuses what is no id before the database sees it."""
-    value = form.get("program_id")
-    if not value.startswith("prg_") or len(value) != 36:
-        raise InputError("program_id", msg("Choose a program."))
-    return value
+    try:
+        return canonical_id("prg", form.get("program_id"))
+    except IdError as error:
+        raise InputError("program_id", msg("Choose a program.")) from error
 
 
 def _end_of_day(text: str, *, field: str) -> int | None:

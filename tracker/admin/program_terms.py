@@ -13,18 +13,13 @@ from tracker.admin.labels import BINDING, COUPON_POLICY, GPC, MODEL, REWARD_KIND
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.translator import Translator
 from tracker.programs.check import WINDOW_DAYS_MAX
+from tracker.programs.defaults import default_settings
 from tracker.programs.types import ProgramSettings
 from tracker.rewards.types import RewardRule
 
 REWARD_ROWS = 4  # lines of the form; more rewards than that belong into several programs
 _DAY_SECONDS = 86_400
 _MONTHS_MAX = 120
-
-
-def default_settings() -> ProgramSettings:
-    """Return the terms a new program starts from: 20 % of every sale, 30 days hold."""
-    reward = RewardRule(reward_id="sale-percent", on="sale", kind="percent", rate_bps=2000)
-    return ProgramSettings(rewards=(reward,), attribution=AttributionSettings(program_id=""))
 
 
 def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> Form:

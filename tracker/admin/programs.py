@@ -12,7 +12,6 @@ from tracker.admin.labels import KEY_KIND, SCOPE
 from tracker.admin.policy import action, page
 from tracker.admin.program_terms import (
     REWARD_ROWS,
-    default_settings,
     form_of,
     read_first_settings,
     read_settings,
@@ -26,6 +25,7 @@ from tracker.keys.types import ApiKey, CreatedKey
 from tracker.partners import store as partners
 from tracker.programs import store
 from tracker.programs.compare import changes_between, flatten
+from tracker.programs.defaults import default_settings
 from tracker.programs.types import Program, ProgramVersion
 from tracker.users import store as users
 

@@ -4,6 +4,7 @@ Views call `render`; error and sign-in pages, which may have no signed-in person
 by default and an unknown name in one is an error, not an empty string.
 """
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from tracker.admin import labels
+from tracker.admin import labels, review_labels
 from tracker.admin.assets import asset_url, has_asset
 from tracker.admin.context import services_of
 from tracker.admin.navigation import MENU
@@ -42,6 +43,7 @@ def environment(language: str) -> Environment:
         has_asset=has_asset,
         iso_utc=iso_utc,
         labels=labels,
+        review_labels=review_labels,
         speech=speech,
     )
     env.filters.update(
@@ -50,6 +52,7 @@ def environment(language: str) -> Environment:
         percent=speech.percent,
         when=speech.when,
         day=speech.date,
+        isoday=lambda text: speech.date(_midnight(text)),
         duration=speech.duration,
         say=speech.text,
         translated=lambda items: [(value, speech.gettext(text)) for value, text in items],
@@ -58,6 +61,11 @@ def environment(language: str) -> Environment:
         pretty=_pretty,
     )
     return env
+
+
+def _midnight(day: str) -> int:
+    """Return the instant an ISO date begins in UTC, for showing the date."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
 
 
 def _pretty(value: Any) -> str:

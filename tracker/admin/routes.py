@@ -8,7 +8,20 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tracker.admin import account, audit, links, partners, patterns, programs, users
+from tracker.admin import (
+    account,
+    audit,
+    cases,
+    clicks,
+    conversions,
+    ledger,
+    links,
+    overview,
+    partners,
+    patterns,
+    programs,
+    users,
+)
 from tracker.admin.assets import ASSET_ROUTE
 from tracker.admin.errors import error_page
 from tracker.admin.guard import guarded
@@ -17,18 +30,17 @@ from tracker.admin.sign_in import login_action, login_page, logout_action
 from tracker.admin.visit import Visit
 
 
-async def home(visit: Visit) -> Response:
-    """Lead to the first page."""
-    return visit.redirect("/admin/programs")
-
-
 async def nowhere(visit: Visit) -> Response:
     """Say that there is no such page, with the menu beside it."""
     return error_page(visit, 404)
 
 
 POLICIES: tuple[RoutePolicy, ...] = (
-    page("/admin/", home, permission="account.edit"),
+    *overview.ROUTES,
+    *cases.ROUTES,
+    *conversions.ROUTES,
+    *clicks.ROUTES,
+    *ledger.ROUTES,
     *programs.ROUTES,
     *partners.ROUTES,
     *links.ROUTES,

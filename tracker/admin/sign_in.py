@@ -52,7 +52,13 @@ async def login_action(request: Request) -> Response:
             address=services.client_address(request),
             user_agent=request.headers.get("user-agent", ""),
         )
-        result = await sign_in(services.db, attempt, secret=services.secret, now_ms=services.now_ms())
+        result = await sign_in(
+            services.db,
+            attempt,
+            secret=services.secret,
+            is_limited=services.settings.limits.enabled,
+            now_ms=services.now_ms(),
+        )
     except HTTPException as error:
         return public_error_page(request, error.status_code)
     except DatabaseBusyError:

@@ -62,6 +62,27 @@ async def role_change(visit: Visit) -> Response:
     return visit.redirect("/admin/users", msg("The role of %(email)s is changed, at once.", email=user.email))
 
 
+async def password_reset(visit: Visit) -> Response:
+    """Give a person a new first password, shown this once; every session of theirs ends."""
+    password = new_password()
+    password_hash = await hash_password(password)
+
+    def reset(conn: Connection) -> User:
+        user = _reachable(visit, conn)
+        if user.user_id == visit.user.user_id:
+            raise InputError("user_id", msg("Change your own password under your account."))
+        store.set_password(
+            conn, user_id=user.user_id, password_hash=password_hash, now_ms=visit.now_ms, actor=visit.actor
+        )
+        return user
+
+    try:
+        user = await visit.db.write(reset)
+    except InputError as error:
+        return await _refused(visit, error)
+    return await _list_page(visit, Form(), created=(user.email, password), status=201)
+
+
 async def user_disable(visit: Visit) -> Response:
     """Lock a person out, at once."""
 
@@ -137,6 +158,7 @@ ROUTES = (
     page("/admin/users", users_list, permission="users.view"),
     action("/admin/users", users_add, permission="users.edit"),
     action("/admin/users/{user_id}/role", role_change, permission="users.edit"),
+    action("/admin/users/{user_id}/password", password_reset, permission="users.edit"),
     action("/admin/users/{user_id}/disable", user_disable, permission="users.edit"),
     action("/admin/users/{user_id}/enable", user_enable, permission="users.edit"),
 )

@@ -59,7 +59,7 @@ def as_problem(error: Exception) -> ProblemError:
 def page_limit(request: Request) -> int:
     """Return the asked page size; raises ProblemError 422 outside 1 … 100."""
     text = request.query_params.get("limit", str(LIMIT_DEFAULT))
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= LIMIT_MAX:
+    if text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX:
         return int(text)
     message = f'"{text[:20]}" is not a page size; use 1 to {LIMIT_MAX}.'
     raise ProblemError(422, "invalid_request", message, errors=(FieldError(field="limit", message=message),))

@@ -1,6 +1,6 @@
 """`GET` lists and objects: conversions, commissions and clicks of the key's program and mode."""
 
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -12,13 +12,15 @@ from tracker.api.access import Caller, check_caller, services_of
 from tracker.api.answers import json_answer, not_found, page_answer, page_limit
 from tracker.api.times import parse_instant
 from tracker.clicks import store as clicks
-from tracker.clicks.types import ClickFilter
+from tracker.clicks.types import ClickFilter, ClickRow
 from tracker.conversions import store as conversions
 from tracker.conversions.show import show_click, show_commission, show_conversion, show_outcome
-from tracker.conversions.types import ConversionFilter
+from tracker.conversions.types import ConversionFilter, ConversionStatus
 from tracker.db.ids import IdError, canonical_id
 from tracker.ledger import store as ledger
 from tracker.ledger.types import STATUSES, CommissionFilter
+
+T = TypeVar("T", bound=str)
 
 FILTERS = frozenset({"limit", "starting_after", "created_at[gte]", "created_at[lte]", "wait"})
 
@@ -30,6 +32,18 @@ def check_filters(request: Request, *allowed: str) -> None:
         if name not in known:
             listed = ", ".join(sorted(known))
             raise invalid(FieldError(field=name[:60], message=f"There is no such parameter; there are {listed}."))
+        if "\0" in request.query_params[name]:
+            raise invalid(FieldError(field=name, message="The value holds a NUL character; remove it."))
+
+
+def choice_filter(request: Request, field: str, allowed: tuple[T, ...]) -> T | None:
+    """Return a filter of a closed set, or None; a mistyped value must not look like an empty list."""
+    name = f"filter[{field}]"
+    value = request.query_params.get(name)
+    chosen = next((one for one in allowed if one == value), None)
+    if value is None or chosen is not None:
+        return chosen
+    raise invalid(FieldError(field=name, message=f'"{value[:40]}" is none of {", ".join(allowed)}.'))
 
 
 def instant_filter(request: Request, bound: str) -> int | None:
@@ -56,9 +70,9 @@ async def list_conversions(request: Request) -> Response:
     chosen = ConversionFilter(
         livemode=caller.livemode,
         program_id=caller.program_id,
-        kind=query.get("filter[kind]"),
-        status=query.get("filter[status]"),
-        trust=query.get("filter[trust]"),
+        kind=choice_filter(request, "kind", ("lead", "sale", "refund")),
+        status=choice_filter(request, "status", get_args(ConversionStatus)),
+        trust=choice_filter(request, "trust", ("verified", "unverified")),
         external_id=query.get("filter[external_id]"),
         created_from_ms=instant_filter(request, "gte"),
         created_to_ms=instant_filter(request, "lte"),
@@ -90,14 +104,11 @@ async def list_commissions(request: Request) -> Response:
     check_filters(request, "status", "conversion_id")
     limit = page_limit(request)
     query = request.query_params
-    status = query.get("filter[status]")
-    if status is not None and status not in STATUSES:
-        raise invalid(FieldError(field="filter[status]", message=f"There are {', '.join(STATUSES)}."))
     conversion = query.get("filter[conversion_id]")
     chosen = CommissionFilter(
         livemode=caller.livemode,
         program_id=caller.program_id,
-        status=status,
+        status=choice_filter(request, "status", STATUSES),
         conversion_id=None if conversion is None else checked_id("cnv", conversion),
         created_from_ms=instant_filter(request, "gte"),
         created_to_ms=instant_filter(request, "lte"),
@@ -135,10 +146,11 @@ async def list_clicks(request: Request) -> Response:
     caller = await check_caller(request, "read")
     check_filters(request, "visitor_id")
     limit = page_limit(request)
+    visitor = request.query_params.get("filter[visitor_id]")
     chosen = ClickFilter(
         livemode=caller.livemode,
         program_id=caller.program_id,
-        visitor_id=request.query_params.get("filter[visitor_id]"),
+        visitor_id=None if visitor is None else visitor.removeprefix("vis_"),
     )
     after = request.query_params.get("starting_after")
     services = services_of(request)
@@ -147,10 +159,7 @@ async def list_clicks(request: Request) -> Response:
     def load(conn: Connection) -> list[dict[str, Any]]:
         last = None
         if after is not None:
-            known = clicks.find_click(conn, program_id=caller.program_id, click_id=after.removeprefix("clk_"))
-            if known is None or known.livemode != caller.livemode:
-                raise not_found("click", after)
-            last = known.seq
+            last = _own_click(conn, caller, after).seq
         return [show_click(row) for row in clicks.list_clicks(conn, chosen, before_seq=last, limit=limit + 1)]
 
     return page_answer(await services.db.read(load), limit)
@@ -162,12 +171,16 @@ async def get_click(request: Request) -> Response:
     given = request.path_params["id"]
     services = services_of(request)
     await services.project()
-    found = await services.db.read(
-        lambda conn: clicks.find_click(conn, program_id=caller.program_id, click_id=given.removeprefix("clk_"))
-    )
-    if found is None or found.livemode != caller.livemode:
-        raise not_found("click", given)
-    return json_answer(show_click(found))
+    return json_answer(show_click(await services.db.read(lambda conn: _own_click(conn, caller, given))))
+
+
+def _own_click(conn: Connection, caller: Caller, given: str) -> ClickRow:
+    """Return a click by its shown id (`clk_` and the browser's), or by the browser's own, which may begin so too."""
+    for click_id in dict.fromkeys((given.removeprefix("clk_"), given)):
+        known = clicks.find_click(conn, program_id=caller.program_id, click_id=click_id) if "\0" not in given else None
+        if known is not None and known.livemode == caller.livemode:
+            return known
+    raise not_found("click", given)
 
 
 def _own_conversion(conn: Connection, caller: Caller, given: str) -> Any:

@@ -9,6 +9,7 @@ from ingest.problems import ProblemError
 from tracker.api.access import check_caller, services_of
 from tracker.api.answers import json_answer
 from tracker.api.bodies import convert, decode_object, read_body
+from tracker.api.idempotent import idempotent
 from tracker.instants import show_instant
 from tracker.programs import store as programs
 
@@ -24,19 +25,24 @@ async def advance_clock(request: Request) -> Response:
     caller = await check_caller(request, "track")
     if caller.livemode:
         raise ProblemError(403, "wrong_key", "Only a test key (sk_test_…) moves the test clock.")
-    body = convert(decode_object(await read_body(request)), ClockBody)
+    raw = await read_body(request)
+    body = convert(decode_object(raw), ClockBody)
     services = services_of(request)
     real_now_ms = services.now_ms()
-    offset_ms = await services.db.write(
-        lambda conn: programs.advance_test_clock(
-            conn,
-            program_id=caller.program_id,
-            by_ms=body.advance_seconds * 1000,
-            actor=caller.actor,
-            now_ms=real_now_ms,
+
+    async def act() -> Response:
+        offset_ms = await services.db.write(
+            lambda conn: programs.advance_test_clock(
+                conn,
+                program_id=caller.program_id,
+                by_ms=body.advance_seconds * 1000,
+                actor=caller.actor,
+                now_ms=real_now_ms,
+            )
         )
-    )
-    return json_answer({"now": show_instant(real_now_ms + offset_ms), "offset_seconds": offset_ms // 1000})
+        return json_answer({"now": show_instant(real_now_ms + offset_ms), "offset_seconds": offset_ms // 1000})
+
+    return await idempotent(request, caller, raw, act)
 
 
 ROUTES = [Route("/v1/test/clock", advance_clock, methods=["POST"], name="test_clock")]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,7 +26,10 @@ from tracker.api.times import parse_occurred
 from tracker.conversions import store
 from tracker.conversions.process import process_conversion
 from tracker.conversions.show import show_outcome
+from tracker.conversions.types import ConversionRow
+from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.currencies import check_currency
+from tracker.i18n.messages import InputError
 from tracker.services import Services
 
 WAIT_MAX_S = 5.0
@@ -88,7 +92,7 @@ async def track(request: Request, kind: ConversionKind) -> Response:
         fields = decode_object(body)
         report = _refund(fields, caller) if kind == "refund" else _conversion(kind, fields, caller)
         if kind == "refund":
-            await _check_refund(services_of(request), report)
+            report = await _checked_refund(services_of(request), report)
         return await idempotent(request, caller, body, lambda: _record(request, report))
     except ProblemError as problem:
         await services_of(request).sink.quarantine(
@@ -121,11 +125,10 @@ async def _record(request: Request, report: ConversionReport) -> Response:
         now_ms = report.received_at_ms
         shown = await services.db.read(lambda conn: show_outcome(conn, outcome.conversion_id, now_ms=now_ms))
         return json_answer(shown)
-    row = await services.db.read(lambda conn: store.get_conversion(conn, outcome.conversion_id))
     return json_answer(
         {
             "id": outcome.conversion_id,
-            "status": row.status if row else "received",
+            "status": "received",
             "livemode": report.livemode,
             "links": {"self": f"{services.settings.base_url}/v1/conversions/{outcome.conversion_id}"},
         },
@@ -140,7 +143,7 @@ def _conversion(kind: ConversionKind, fields: dict[str, Any], caller: Caller) ->
     if body.amount is not None and body.currency is None:
         raise invalid(FieldError(field="currency", message="An amount needs its currency, like EUR."))
     if body.currency is not None:
-        check_currency(body.currency)
+        _known_currency(body.currency)
     if body.tax + body.shipping > (body.amount or 0):
         raise invalid(FieldError(field="tax", message="Tax and shipping are more than the amount that contains them."))
     return ConversionReport(
@@ -173,7 +176,7 @@ def _conversion(kind: ConversionKind, fields: dict[str, Any], caller: Caller) ->
 
 def _refund(fields: dict[str, Any], caller: Caller) -> ConversionReport:
     body = convert(fields, RefundBody)
-    check_currency(body.currency)
+    _known_currency(body.currency)
     return ConversionReport(
         program_id=caller.program_id,
         livemode=caller.livemode,
@@ -190,30 +193,55 @@ def _refund(fields: dict[str, Any], caller: Caller) -> ConversionReport:
     )
 
 
-async def _check_refund(services: Services, report: ConversionReport) -> None:
-    """Refuse a refund that its sale, when it is here, contradicts."""
-    sale = await services.db.read(
-        lambda conn: store.find_conversion(
-            conn,
-            program_id=report.program_id,
-            livemode=report.livemode,
-            kind="sale",
-            external_id=report.refund_of or "",
-        )
-    )
-    if sale is None or sale.trust != "verified":
-        return
+async def _checked_refund(services: Services, report: ConversionReport) -> ConversionReport:
+    """Return the refund with the shop's own number of its sale; refuses what the sale, when it is here, contradicts."""
+    sale = await services.db.read(lambda conn: _refunded_sale(conn, report))
+    if sale is None:
+        return report
+    report = msgspec.structs.replace(report, refund_of=sale.external_id)
+    if sale.trust != "verified":
+        return report
     if sale.currency != report.currency:
         raise invalid(
             FieldError(field="currency", message=f"The sale was in {sale.currency}; refund it in the same currency.")
         )
     others = await services.db.read(lambda conn: store.refunds_of(conn, sale))
-    given_back = sum(refund.amount_minor or 0 for refund in others if refund.external_id != report.external_id)
+    given_back = sum(
+        refund.amount_minor or 0
+        for refund in others
+        # One in another currency came before its sale and was rejected with it.
+        if refund.external_id != report.external_id and refund.currency == sale.currency
+    )
     left = (sale.amount_minor or 0) - given_back
     if (report.amount or 0) > left:
         raise invalid(
             FieldError(field="amount", message=f"{report.amount} is more than the {left} left of the sale; send less.")
         )
+    return report
+
+
+def _refunded_sale(conn: Connection, report: ConversionReport) -> ConversionRow | None:
+    """Return the sale a refund names by the shop's number or by our id."""
+    named = report.refund_of or ""
+    sale = store.find_conversion(
+        conn, program_id=report.program_id, livemode=report.livemode, kind="sale", external_id=named
+    )
+    if sale is not None:
+        return sale
+    try:
+        sale = store.get_conversion(conn, canonical_id("cnv", named))
+    except IdError:
+        return None
+    if sale is None or (sale.program_id, sale.livemode, sale.kind) != (report.program_id, report.livemode, "sale"):
+        return None
+    return sale
+
+
+def _known_currency(code: str) -> None:
+    try:
+        check_currency(code)
+    except InputError as error:
+        raise invalid(FieldError(field=error.field, message=str(error))) from error
 
 
 def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -348,3 +348,9 @@ def _finding_values(row: FindingRow) -> dict[str, Any]:
     values = {name: getattr(row.finding, name) for name in _FINDING_FIELDS}
     own = {name: getattr(row, name) for name in FindingRow.__struct_fields__ if name != "finding"}
     return values | own
+
+
+def count_overdue(conn: Connection, *, livemode: bool, now_ms: int) -> int:
+    """Return how many undecided cases are past the day they were due."""
+    late = (cases.c.livemode == livemode, cases.c.status != "decided", cases.c.due_at_ms < now_ms)
+    return int(conn.execute(select(func.count()).select_from(cases).where(*late)).scalar_one())

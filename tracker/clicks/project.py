@@ -6,6 +6,7 @@ start gives the same clicks: a click id is stored once a program.
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,12 +15,12 @@ from sqlalchemy import Connection, Row
 from ingest.address_keys import address_keys
 from ingest.countries import CountryFile
 from ingest.enrich import Agent, read_agent
-from ingest.events import STATE_GPC, InboxClick, decode_click
+from ingest.events import STATE_GPC, decode_click
 from tracker.clicks import store
 from tracker.clicks.types import ClickRow
 from tracker.db.database import Database
 
-BATCH = 200  # clicks a transaction: about 10 ms on the writer
+BATCH = 100  # clicks a transaction: about 10 ms on the writer, so acknowledgements never wait long
 DAY_MS = 86_400_000
 
 
@@ -31,11 +32,9 @@ class Enricher(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """An inbox row, decoded and enriched, before it has an agent number."""
+    """An inbox row, enriched; `row.agent_id` is 0 until the agent has its number."""
 
-    seq: int
-    received_at_ms: int
-    click: InboxClick
+    row: ClickRow
     agent: Agent
 
 
@@ -43,24 +42,31 @@ async def project_inbox(database: Database, enricher: Enricher) -> int:
     """Project everything acknowledged so far and return how many inbox rows were read."""
     horizon = await database.write(store.inbox_horizon)
     total = 0
-    while True:
-        rows = await database.read(
-            lambda conn: store.inbox_rows(conn, after=store.cursor_of(conn), up_to=horizon, limit=BATCH)
-        )
-        if not rows:
-            return total
-        arrived = [_arrive(row) for row in rows]
-        await database.write(lambda conn, batch=arrived: save_batch(conn, batch, enricher))  # type: ignore[misc]
-        total += len(rows)
+    while read := await project_batch(database, enricher, horizon=horizon):
+        total += read
+    return total
 
 
-def save_batch(conn: Connection, arrived: Sequence[Arrived], enricher: Enricher) -> None:
+async def project_batch(database: Database, enricher: Enricher, *, horizon: int) -> int:
+    """Project the next clicks up to an inbox number and return how many inbox rows were read; 0 at the end."""
+    rows = await database.read(
+        lambda conn: store.inbox_rows(conn, after=store.cursor_of(conn), up_to=horizon, limit=BATCH)
+    )
+    if rows:
+        # Enriched before the transaction, which then holds the writer for the inserts alone.
+        arrived = [_arrive(row, enricher) for row in rows]
+        await database.write(partial(save_batch, arrived=arrived))
+    return len(rows)
+
+
+def save_batch(conn: Connection, arrived: Sequence[Arrived]) -> None:
     """Store one batch and move the cursor, unless somebody else already did."""
-    fresh = [one for one in arrived if one.seq > store.cursor_of(conn)]
+    cursor = store.cursor_of(conn)
+    fresh = [one for one in arrived if one.row.seq > cursor]
     if not fresh:
         return
     numbers = store.agent_ids(conn, {one.agent.text: one.agent for one in fresh}.values())
-    rows = [make_row(one, numbers[one.agent.text], enricher) for one in fresh]
+    rows = [msgspec.structs.replace(one.row, agent_id=numbers[one.agent.text]) for one in fresh]
     stored = store.insert_clicks(conn, rows)
     people: Counter[tuple[str, int, bool]] = Counter()
     bots: Counter[tuple[str, int, bool]] = Counter()
@@ -78,29 +84,30 @@ def save_batch(conn: Connection, arrived: Sequence[Arrived], enricher: Enricher)
             clicks_added=people[key],
             bots_added=bots[key],
         )
-    store.move_cursor(conn, fresh[-1].seq)
+    store.move_cursor(conn, rows[-1].seq)
 
 
-def make_row(arrived: Arrived, agent_id: int, enricher: Enricher) -> ClickRow:
-    """Return the stored form of a click. Anonymous ones (GPC) keep no address, agent or visitor."""
-    click = arrived.click
+def _arrive(stored: Row[Any], enricher: Enricher) -> Arrived:
+    """Return an inbox row as a click. Anonymous ones (GPC) keep no address, agent or visitor."""
+    click = decode_click(stored.body)
+    agent = read_agent(click.user_agent)
     is_anonymous = bool(click.state & STATE_GPC)
     keys = None if is_anonymous else address_keys(click.address, enricher.address_key)
     details: dict[str, Any] = dict(click.details or {})
     noted = {"parameter": click.parameter, "headers": click.headers or None, "code": click.code}
     details |= {name: value for name, value in noted.items() if value is not None}
-    return ClickRow(
-        seq=arrived.seq,
+    row = ClickRow(
+        seq=stored.seq,
         program_id=click.program_id,
         click_id=click.click_id,
         enrollment_id=click.enrollment_id,
         visitor_id=click.visitor_id,
         livemode=click.livemode,
         source=click.source,
-        occurred_at_ms=arrived.received_at_ms - click.age_ms,
-        received_at_ms=arrived.received_at_ms,
-        agent_id=agent_id,
-        is_bot=arrived.agent.is_bot and not is_anonymous,
+        occurred_at_ms=stored.received_at_ms - click.age_ms,
+        received_at_ms=stored.received_at_ms,
+        agent_id=0,
+        is_bot=agent.is_bot and not is_anonymous,
         host_key=keys.host if keys else None,
         net_key=keys.network if keys else None,
         masked_ip=keys.masked if keys else None,
@@ -109,8 +116,4 @@ def make_row(arrived: Arrived, agent_id: int, enricher: Enricher) -> ClickRow:
         http_referer=click.http_referer,
         details=details,
     )
-
-
-def _arrive(row: Row[Any]) -> Arrived:
-    click = decode_click(row.body)
-    return Arrived(seq=row.seq, received_at_ms=row.received_at_ms, click=click, agent=read_agent(click.user_agent))
+    return Arrived(row=row, agent=agent)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ingest.enrich import Agent
@@ -49,6 +49,17 @@ def inbox_rows(conn: Connection, *, after: int, up_to: int, limit: int) -> Seque
     return conn.execute(query).all()
 
 
+def purge_inbox(conn: Connection, *, before_ms: int, limit: int) -> int:
+    """Delete projected inbox rows received before an instant and return how many; the newest row always stays."""
+    old = (
+        select(inbox.c.seq)
+        .where(inbox.c.seq < cursor_of(conn), inbox.c.received_at_ms < before_ms)
+        .order_by(inbox.c.seq)
+        .limit(limit)
+    )
+    return conn.execute(delete(inbox).where(inbox.c.seq.in_(old))).rowcount
+
+
 def agent_ids(conn: Connection, wanted: Iterable[Agent]) -> dict[str, int]:
     """Return the number of each agent by its text, storing those not seen before."""
     by_digest = {hashlib.sha256(agent.text.encode()).digest(): agent for agent in wanted}
@@ -74,16 +85,14 @@ def get_agent(conn: Connection, agent_id: int) -> AgentRow | None:
 
 
 def insert_clicks(conn: Connection, rows: Sequence[ClickRow]) -> set[int]:
-    """Store clicks and return the inbox numbers that were new; a known click id changes nothing."""
-    stored: set[int] = set()
-    for row in rows:
-        values = {name: getattr(row, name) for name in row.__struct_fields__}
-        statement = (
-            upsert(conn, clicks).values(**values).on_conflict_do_nothing(index_elements=["program_id", "click_id"])
-        )
-        if conn.execute(statement).rowcount == 1:
-            stored.add(row.seq)
-    return stored
+    """Store clicks and return the inbox numbers that were new; a known click id changes nothing.
+
+    Rows: not empty, in inbox order.
+    """
+    statement = upsert(conn, clicks).on_conflict_do_nothing(index_elements=["program_id", "click_id"])
+    conn.execute(statement, [{name: getattr(row, name) for name in row.__struct_fields__} for row in rows])
+    stored = select(clicks.c.seq).where(clicks.c.seq >= rows[0].seq, clicks.c.seq <= rows[-1].seq)
+    return set(conn.execute(stored).scalars())
 
 
 def add_to_day(
@@ -197,3 +206,12 @@ def clicks_by_day(
 
 def _click(row: Row[Any]) -> ClickRow:
     return ClickRow(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for the row as a mapping.
+
+
+def agents_of(conn: Connection, agent_numbers: Iterable[int]) -> dict[int, AgentRow]:
+    """Return agents by their number, for a page of a list."""
+    wanted = sorted(set(agent_numbers))
+    if not wanted:
+        return {}
+    rows = conn.execute(select(agents).where(agents.c.agent_id.in_(wanted)))
+    return {row.agent_id: AgentRow(**{name: getattr(row, name) for name in AgentRow.__struct_fields__}) for row in rows}

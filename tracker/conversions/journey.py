@@ -42,10 +42,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 def load_case(conn: Connection, row: ConversionRow, program: Program) -> Case:
     """Return what attribution needs for a lead or sale."""
     visitors = [] if row.customer_id is None else clicks.visitors_of(conn, row.customer_id)
-    if row.visitor_id is not None and row.visitor_id not in visitors:
-        visitors.append(row.visitor_id)
+    visitors += [one for one in _browser_ids("vis", row.visitor_id) if one not in visitors]
     seen = clicks.clicks_of_visitors(conn, program_id=row.program_id, visitors=visitors)
-    named = None if row.click_id is None else clicks.find_click(conn, program_id=row.program_id, click_id=row.click_id)
+    named = _named_click(conn, row)
     if named is not None and all(click.click_id != named.click_id for click in seen):
         seen.append(named)
     codes = _codes(conn, row)
@@ -72,7 +71,7 @@ def load_case(conn: Connection, row: ConversionRow, program: Program) -> Case:
         currency=row.currency or program.currency,
         visitor_id=row.visitor_id,
         customer_id=row.customer_id,
-        click_id=row.click_id,
+        click_id=row.click_id if named is None else named.click_id,
         coupon=row.promo_code,
         partner_code=row.partner_code,
         is_test=not row.livemode,
@@ -96,6 +95,22 @@ def find_lead(conn: Connection, row: ConversionRow) -> ConversionRow | None:
     if lead is None or (lead.program_id, lead.livemode, lead.kind) != (row.program_id, row.livemode, "lead"):
         return None
     return lead
+
+
+def _browser_ids(prefix: str, given: str | None) -> list[str]:
+    """Return the ids a given one may stand for: the browser's own, or the shown form with its prefix.
+
+    Browsers make these ids, so one may itself begin like a prefix; the literal reading comes first.
+    """
+    return [] if given is None else list(dict.fromkeys((given, given.removeprefix(f"{prefix}_") or given)))
+
+
+def _named_click(conn: Connection, row: ConversionRow) -> ClickRow | None:
+    for click_id in _browser_ids("clk", row.click_id):
+        click = clicks.find_click(conn, program_id=row.program_id, click_id=click_id)
+        if click is not None:
+            return click
+    return None
 
 
 def _judged_kind(row: ConversionRow) -> Literal["lead", "sale"]:

@@ -18,6 +18,7 @@ from tracker.conversions.types import (
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
 REFUNDS_MAX = 1000  # refunds of one sale that are looked at
+DAY_MS = 86_400_000
 
 
 def find_conversion(
@@ -49,6 +50,8 @@ def list_conversions(
             query = query.where(conversions.c[column] == wanted)
     if chosen.enrollment_id is not None:
         query = query.where(conversions.c.conversion_id.in_(_credited_to(chosen.enrollment_id)))
+    if chosen.enrollment_ids is not None:
+        query = query.where(conversions.c.enrollment_id.in_(chosen.enrollment_ids))
     if chosen.created_from_ms is not None:
         query = query.where(conversions.c.received_at_ms >= chosen.created_from_ms)
     if chosen.created_to_ms is not None:
@@ -345,3 +348,30 @@ def _customer(row: Row[Any]) -> Customer:
 
 def _decision(row: Row[Any]) -> StoredDecision:
     return StoredDecision(**row._mapping)  # noqa: SLF001
+
+
+def conversions_by_day(conn: Connection, *, livemode: bool, from_day: int) -> dict[int, dict[str, int]]:
+    """Return how many conversions came on each UTC day since a day, by kind."""
+    days = (
+        select((conversions.c.received_at_ms // DAY_MS).label("day"), conversions.c.kind)
+        .where(conversions.c.livemode == livemode, conversions.c.received_at_ms >= from_day * DAY_MS)
+        .cte("days")
+    )
+    query = select(days.c.day, days.c.kind, func.count()).group_by(days.c.day, days.c.kind)
+    found: dict[int, dict[str, int]] = {}
+    for row in conn.execute(query):
+        found.setdefault(int(row[0]), {})[row[1]] = int(row[2])
+    return found
+
+
+def conversions_of_click(conn: Connection, *, program_id: str, click_id: str, limit: int) -> list[ConversionRow]:
+    """Return the conversions that named a click or were credited through it, newest first."""
+    named = (conversions.c.program_id == program_id) & (conversions.c.click_id == click_id)
+    credited = (
+        select(decisions.c.conversion_id)
+        .join(credits, credits.c.decision_id == decisions.c.decision_id)
+        .where(credits.c.touch == click_id)
+    )
+    through = (conversions.c.program_id == program_id) & conversions.c.conversion_id.in_(credited)
+    query = select(conversions).where(named | through).order_by(conversions.c.seq.desc())
+    return [_conversion(row) for row in conn.execute(query.limit(min(limit, PAGE_MAX)))]

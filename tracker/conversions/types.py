@@ -109,6 +109,8 @@ class ConversionFilter(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     trust: str | None = None
     enrollment_id: str | None = None
+    # Credited most, any of these.
+    enrollment_ids: tuple[str, ...] | None = None
     external_id: str | None = None
     created_from_ms: int | None = None
     created_to_ms: int | None = None

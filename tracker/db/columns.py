@@ -1,7 +1,7 @@
 """Column types that mean the same on SQLite (STRICT) and PostgreSQL.
 
-Every `tables.py` builds its columns from these, so that a table is written once. Values are checked when they are bound:
-a wrong id or an integer beyond 64 bits is refused before it reaches the database.
+Every `tables.py` builds its columns from these, so that a table is written once. Values are checked when they are
+bound: a wrong id or an integer beyond 64 bits is refused before it reaches the database.
 """
 
 from typing import Any

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from tracker.app import create_app
 from tracker.clicks.project import DAY_MS
 from tracker.demo.world import DAYS, add_partners, make_world, play
-from tracker.installing import first_settings
 from tracker.keys import store as keys
 from tracker.programs import store as programs
+from tracker.programs.defaults import default_settings
 from tracker.services import Services, open_services
 from tracker.serving import serve_services, uvicorn_config
 from tracker.settings import SettingsError, write_secret
@@ -79,7 +79,7 @@ async def make_demo(services: Services, *, shop_url: str) -> dict[str, str]:
             name="Demo shop partners",
             currency=CURRENCY,
             time_zone="UTC",
-            settings=msgspec.structs.replace(first_settings(), hold_days=HOLD_DAYS),
+            settings=msgspec.structs.replace(default_settings(), hold_days=HOLD_DAYS),
             sites=(shop_url,),
             actor=ACTOR,
             now_ms=began_ms,

@@ -81,3 +81,26 @@ def fail(conn: Connection, job: Job, *, error: str, now_ms: int) -> None:
 def count_failing(conn: Connection) -> int:
     """Return how many jobs failed at least once and still wait."""
     return int(conn.execute(select(func.count()).select_from(jobs).where(jobs.c.attempts > 0)).scalar_one())
+
+
+class FailingJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that went wrong and will be tried again at `run_at_ms`."""
+
+    kind: str
+    subject_id: str
+    attempts: int
+    run_at_ms: int
+    last_error: str
+
+
+def list_failing(conn: Connection, *, limit: int) -> list[FailingJob]:
+    """Return the jobs that failed most often and still wait."""
+    query = select(jobs).where(jobs.c.attempts > 0).order_by(jobs.c.attempts.desc(), jobs.c.seq).limit(limit)
+    return [
+        FailingJob(**{name: getattr(row, name) for name in FailingJob.__struct_fields__}) for row in conn.execute(query)
+    ]
+
+
+def release_all(conn: Connection) -> None:
+    """Give every claimed job back; only for a process that knows it is alone."""
+    conn.execute(update(jobs).where(jobs.c.leased_until_ms > 0).values(leased_until_ms=0))

@@ -7,7 +7,7 @@ from tracker.db.ids import new_id
 from tracker.quarantine.tables import quarantined_events
 
 PAYLOAD_MAX = 64 * 1024  # bytes kept of one refused event
-EVENTS_MAX = 10_000  # refused events of one program that are kept in all; beyond it the newest are counted, not kept
+EVENTS_MAX = 10_000  # refused events kept of one program and door, so that a flood at the public one leaves room
 PAGE_MAX = 100
 
 
@@ -43,7 +43,9 @@ def make_event(
 
 def keep(conn: Connection, event: QuarantinedEvent) -> None:
     """Store a refused event while there is room for its program."""
-    held = select(func.count()).where(quarantined_events.c.program_id == event.program_id)
+    held = select(func.count()).where(
+        quarantined_events.c.program_id == event.program_id, quarantined_events.c.source == event.source
+    )
     if conn.execute(held).scalar_one() < EVENTS_MAX:
         conn.execute(
             insert(quarantined_events).values(**{name: getattr(event, name) for name in event.__struct_fields__})
@@ -61,3 +63,20 @@ def list_events(conn: Connection, *, verdict: str | None = None, limit: int = PA
         QuarantinedEvent(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for the row as a mapping.
         for row in conn.execute(query.limit(min(limit, PAGE_MAX)))
     ]
+
+
+def count_quarantined(conn: Connection, *, livemode: bool) -> int:
+    """Return how many refused events wait for a person."""
+    waiting = (quarantined_events.c.livemode == livemode, quarantined_events.c.verdict == "quarantined")
+    return int(conn.execute(select(func.count()).select_from(quarantined_events).where(*waiting)).scalar_one())
+
+
+def newest_quarantined(conn: Connection, *, livemode: bool, limit: int) -> list[QuarantinedEvent]:
+    """Return the refused events of one mode that wait for a person, newest first."""
+    query = (
+        select(quarantined_events)
+        .where(quarantined_events.c.livemode == livemode, quarantined_events.c.verdict == "quarantined")
+        .order_by(quarantined_events.c.received_at_ms.desc(), quarantined_events.c.event_id.desc())
+        .limit(min(limit, PAGE_MAX))
+    )
+    return [QuarantinedEvent(**row._mapping) for row in conn.execute(query)]  # noqa: SLF001  # As above.

@@ -38,15 +38,18 @@ class _Counted(msgspec.Struct, frozen=True, kw_only=True):
     user: User | None
     scopes: Scopes
     ticket: tuple[int, ...]
+    is_exhausted: bool = False
 
 
-async def sign_in(db: Database, attempt: Attempt, *, secret: bytes, now_ms: int) -> SignedIn | Refused:
-    """Return a new session, or why there is none.
+async def sign_in(
+    db: Database, attempt: Attempt, *, secret: bytes, is_limited: bool = True, now_ms: int
+) -> SignedIn | Refused:
+    """Return a new session, or why there is none. Unlimited attempts are for installations behind a limiter.
 
     Every attempt makes a new session: old cookies never come back.
     """
     counted = await db.write(lambda conn: _count(conn, attempt, secret=secret, now_ms=now_ms))
-    if counted is None:
+    if counted.is_exhausted and is_limited:
         return "too_many"
     user = counted.user
     is_right = await verify_password(attempt.password, user.password_hash if user else None)
@@ -64,11 +67,8 @@ async def sign_in(db: Database, attempt: Attempt, *, secret: bytes, now_ms: int)
     return SignedIn(token=token, user=user)
 
 
-def _count(conn: Connection, attempt: Attempt, *, secret: bytes, now_ms: int) -> _Counted | None:
-    """Count the attempt before its password is looked at, so that parallel guesses cannot slip through.
-
-    None is too many.
-    """
+def _count(conn: Connection, attempt: Attempt, *, secret: bytes, now_ms: int) -> _Counted:
+    """Count the attempt before its password is looked at, so that parallel guesses cannot slip through."""
     user = store.user_by_email(conn, attempt.email)
     known = store.known_networks(conn, user.user_id) if user else frozenset()
     scopes = scopes_of(secret=secret, email=attempt.email, network=network_of(attempt.address), known_networks=known)
@@ -77,6 +77,6 @@ def _count(conn: Connection, attempt: Attempt, *, secret: bytes, now_ms: int) ->
     used_account = store.count_attempts(conn, scopes.account, since_ms=since_ms)
     used_network = store.count_attempts(conn, scopes.network, since_ms=since_ms)
     if is_exhausted(account_attempts=used_account, network_attempts=used_network):
-        return None
+        return _Counted(user=user, scopes=scopes, ticket=(), is_exhausted=True)
     ticket = tuple(store.add_attempt(conn, scope, now_ms) for scope in (scopes.account, scopes.network))
     return _Counted(user=user, scopes=scopes, ticket=ticket)

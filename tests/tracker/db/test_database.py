@@ -15,6 +15,7 @@ from tracker.db.schema import APPEND_ONLY
 from tracker.db.sequences import next_seq
 from tracker.db.tables import sequences
 from tracker.db.triggers import guarded_tables
+from tracker.programs.tables import programs
 
 
 def count_sequences(conn):
@@ -140,8 +141,6 @@ def test_audit_columns_are_all_covered_by_the_digest():
 
 
 def test_ids_of_another_kind_are_refused_when_bound(database, run):
-    from tracker.programs.tables import programs
-
     with pytest.raises(Exception, match="prg_"):
         run(
             database.write(

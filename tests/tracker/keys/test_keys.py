@@ -6,11 +6,11 @@ import re
 import pytest
 from sqlalchemy import select
 
-from tracker.admin.program_terms import default_settings
 from tracker.i18n.messages import InputError
 from tracker.keys import store
 from tracker.keys.make import is_well_formed, new_value, signing_bytes, signing_value
 from tracker.keys.tables import api_keys
+from tracker.programs.defaults import default_settings
 from tracker.programs.store import create_program
 
 NOW_MS = 1_790_000_000_000

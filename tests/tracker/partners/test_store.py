@@ -1,8 +1,8 @@
 import pytest
 
-from tracker.admin.program_terms import default_settings
 from tracker.i18n.messages import InputError
 from tracker.partners import store
+from tracker.programs.defaults import default_settings
 from tracker.programs.store import create_program
 
 NOW_MS = 1_790_000_000_000

@@ -1,11 +1,11 @@
 import msgspec
 import pytest
 
-from tracker.admin.program_terms import default_settings
 from tracker.audit.store import list_entries
 from tracker.i18n.messages import InputError
 from tracker.programs import store
 from tracker.programs.compare import changes_between
+from tracker.programs.defaults import default_settings
 from tracker.rewards.types import RewardRule
 
 NOW_MS = 1_790_000_000_000

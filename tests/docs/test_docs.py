@@ -1,0 +1,295 @@
+"""The docs say what the code does: names, defaults, options, routes and fields are compared, links resolve."""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+
+from attribution.models import MODELS
+from attribution.types import Reason
+from fraud_rules.registry import RULES
+from ingest.drops import DropReason
+from ingest.events import BrowserEvent
+from tracker.api import cases, test_clock, track
+from tracker.api.routes import routes
+from tracker.app import create_app
+from tracker.cases.reasons import REASONS
+from tracker.cli_arguments import parser
+from tracker.installing import Wanted, install
+from tracker.services import open_services
+from tracker.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("benchmarks/*.md")])
+
+NOT_OURS = {".git", ".venv", "node_modules", "built", "vendor", "test-artifacts", "molva-data", "dist", "build"}
+# Found in no text of the repository: where packages come from, and places on one machine. Spelt in parts, so that this
+# file does not find itself.
+FORBIDDEN = tuple(
+    "".join(parts)
+    for parts in (
+        ("pypi", ".org"),
+        ("pythonhosted", ".org"),
+        ("registry.npm", "js.org"),
+        ("npm", "mirror.com"),
+        ("/ro", "ot/"),
+        ("/ho", "me/"),
+        ("/wo", "rk/"),
+        ("/Us", "ers/"),
+    )
+)
+
+
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of every table row."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"^\|[-| ]+\|$", line)]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def section(page: str, heading: str) -> str:
+    """Return what stands under a heading, up to the next of its level or above."""
+    text = (DOCS / page).read_text()
+    level = re.match("#+", heading)[0]
+    match = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.DOTALL | re.MULTILINE)
+    assert match, f"docs/{page} has no heading {heading!r}."
+    return match[1]
+
+
+def first_names(text: str) -> set[str]:
+    """Return the `name` in the first cell of each row."""
+    return {match[1] for row in rows(text) if (match := re.match(r"`([^`]+)`", row[0]))}
+
+
+def test_every_setting_is_documented_with_its_variable_and_default():
+    documented = {
+        row[0].strip("`"): (row[1].strip("`"), row[2].strip("`")) for row in rows(section("settings.md", "# Settings"))
+    }
+    del documented["setting"]
+    wanted = {
+        field.name: (f"{PREFIX}{field.name.upper()}", json.dumps(field.default))
+        for field in msgspec.structs.fields(Settings)
+    }
+    assert documented == wanted
+
+
+def commands_of(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                found |= commands_of(each)
+    return found or {top.prog: top}
+
+
+COMMANDS = commands_of(parser())
+
+
+def test_every_command_has_its_heading_and_no_other():
+    documented = re.findall(r"^### `(molva [a-z -]+)`$", (DOCS / "cli.md").read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_of_a_command_is_documented(name):
+    common = {"--data-dir", "--json", "--help"}
+    options = {
+        option
+        for action in COMMANDS[name]._actions
+        for option in action.option_strings
+        if option.startswith("--") and option not in common
+    }
+    assert first_names(section("cli.md", f"### `{name}`")) == options
+
+
+def api_routes() -> set[str]:
+    return {
+        f"{method} {route.path}"
+        for route in routes()
+        if not route.path.endswith("{rest:path}")
+        for method in route.methods - {"HEAD"}
+    }
+
+
+def test_every_api_route_has_its_heading_and_no_other():
+    documented = re.findall(r"^### `([A-Z]+ /v1/\S+)`$", (DOCS / "api.md").read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(api_routes())
+
+
+@pytest.mark.parametrize(
+    ("heading", "body"),
+    [
+        ("### `POST /v1/track/refund`", track.RefundBody),
+        ("### `POST /v1/cases/{id}/verdict`", cases.VerdictBody),
+    ],
+    ids=["refund", "verdict"],
+)
+def test_the_fields_of_a_body_are_documented(heading, body):
+    assert first_names(section("api.md", heading)) == set(body.__struct_fields__)
+
+
+def test_the_fields_of_a_sale_are_documented():
+    text = section("api.md", "### `POST /v1/track/sale`")
+    named = first_names(text) | {name for name in re.findall(r"`([a-z0-9_]+)`", text) if name in track.SUBS}
+    assert named == set(track.TrackBody.__struct_fields__)
+    (customer,) = (row for row in rows(text) if row[0] == "`customer`")
+    assert set(re.findall(r"`(\w+)`", customer[1])) == {"external_id", "email", "phone", "name", "country", "is_new"}
+
+
+def test_the_field_of_the_test_clock_is_documented():
+    (field,) = test_clock.ClockBody.__struct_fields__
+    assert f'"{field}"' in section("api.md", "### `POST /v1/test/clock`")
+
+
+def test_every_public_route_in_the_docs_exists(tmp_path, run):
+    """The edge has no table of routes; so each documented one is asked for."""
+
+    async def ask() -> dict[str, tuple[int, str]]:
+        wanted = Wanted(
+            data_dir=tmp_path / "data",
+            base_url="http://127.0.0.1:8000",
+            admin_email="owner@shop.example",
+            admin_password=None,
+            program=None,
+            sites=(),
+            currency="EUR",
+        )
+        await install(wanted)
+        services = await open_services(wanted.data_dir)
+        transport = ASGITransport(app=create_app(services))
+        answers: dict[str, tuple[int, str]] = {}
+        try:
+            async with AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+                for route in documented:
+                    method, path = route.split(" ")
+                    answer = await client.request(method, path.replace("{slug}", "nobody"), content=b"{}")
+                    answers[route] = (answer.status_code, answer.text)
+        finally:
+            await services.close()
+        return answers
+
+    documented = first_names(section("api.md", "## Public edge")) | first_names(section("api.md", "## Health"))
+    documented = {name for name in documented if " /" in name}
+    assert len(documented) >= 6
+    for route, (status, text) in run(ask()).items():
+        assert status != 405, route
+        assert "nothing at this address" not in text, route
+
+
+def test_every_drop_reason_is_documented():
+    documented = first_names(section("api.md", "## Public edge"))
+    assert {name for name in documented if " " not in name} == {reason.value for reason in DropReason}
+
+
+def test_every_wire_key_is_documented():
+    fields = {field.encode_name for field in msgspec.structs.fields(BrowserEvent)}
+    assert first_names(section("snippet.md", "## Wire keys")) == fields
+
+
+def test_every_required_wire_key_is_called_required():
+    required = {field.encode_name for field in msgspec.structs.fields(BrowserEvent) if field.required}
+    text = section("snippet.md", "## Wire keys")
+    assert {row[0].strip("`") for row in rows(text) if row[1].endswith("; required")} == required
+
+
+def test_every_option_of_the_tag_is_documented():
+    source = (ROOT / "snippet/src/page.js").read_text()
+    (names,) = re.findall(r"export const \{\s*([^}]*?)\s*\} = tag\.dataset", source)
+    options = {f"data-{part.split(':')[0].split('=')[0].strip()}" for part in names.rstrip(",").split(",")}
+    assert first_names(section("snippet.md", "## Options of the tag")) == options
+
+
+def test_the_default_parameters_of_the_snippet_are_documented():
+    (names,) = re.findall(r"\? '([a-z_ ]+)' : ''", (ROOT / "snippet/src/code.js").read_text())
+    assert f"`{names}`" in (DOCS / "snippet.md").read_text()
+
+
+def test_every_attribution_reason_and_model_is_documented():
+    assert first_names(section("attribution.md", "## Which touches may earn")) == set(Reason.__args__)
+    assert first_names(section("attribution.md", "## How the credit is shared")) == set(MODELS)
+
+
+def test_every_fraud_rule_is_documented_with_its_family_and_weight():
+    documented = {row[0].strip("`"): row for row in rows(section("fraud.md", "## The rules"))}
+    del documented["rule"]
+    assert set(documented) == {rule.id for rule in RULES}
+    for rule in RULES:
+        assert documented[rule.id][1] == rule.family
+        assert documented[rule.id][3].startswith(f"{rule.config.weight_ppm / 1e6:.2f}")
+
+
+def test_every_reason_code_of_a_verdict_is_documented():
+    text = re.search(r"^Reason codes: (.*?)\. Each", section("fraud.md", "## Verdicts"), re.DOTALL | re.MULTILINE)[1]
+    assert re.findall(r"`(\w+)`", text) == list(REASONS)
+
+
+def test_every_make_target_is_documented():
+    targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
+    documented = {name.removeprefix("make ") for name in first_names(section("development.md", "## Make targets"))}
+    # What other targets need is not for people.
+    assert documented == set(targets) - {"dev", "browser"}
+
+
+def test_the_figures_of_the_performance_page_are_those_of_the_committed_result():
+    result = json.loads(max((ROOT / "benchmarks/results").glob("????-??-??.json")).read_text())
+    clicks, start = result["clicks"], result["start"]
+    yardstick, subject = clicks["medians"]["yardstick"], clicks["medians"]["subject"]
+    wanted = [
+        ["clicks a second", f"{yardstick['rps']:.0f}", f"{subject['rps']:.0f}", f"{clicks['ratio']:.2f}"],
+        ["p50, ms", f"{yardstick['p50_ms']:.2f}", f"{subject['p50_ms']:.2f}", ""],
+        ["p99, ms", f"{yardstick['p99_ms']:.2f}", f"{subject['p99_ms']:.2f}", f"{clicks['p99_ratio']:.2f}"],
+        ["CPU a request, µs", f"{yardstick['cpu_us']:.0f}", f"{subject['cpu_us']:.0f}", f"{clicks['cpu_ratio']:.2f}"],
+        ["idle peak memory, MB", "", f"{result['idle_peak_mb']:.0f}", ""],
+        ["`serve`: exec to ready, s", "", f"{max(start['serve_s']):.2f}", ""],
+        ["`demo`: exec to ready, s", "", f"{max(start['demo_s']):.2f}", ""],
+    ]
+    table = [line for line in (DOCS / "performance.md").read_text().split("## ")[0].splitlines() if line[:1] == "|"]
+    assert [[cell.strip() for cell in line.strip("|").split("|")][:4] for line in table[2:]] == wanted
+
+
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_a_page_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{target} leads nowhere"
+        if anchor:
+            assert anchor in anchors_of(file), f"{target} names no heading"
+
+
+def test_every_page_is_reachable_from_the_readme():
+    linked = set(re.findall(r"\]\((docs/[a-z]+\.md)\)", (ROOT / "README.md").read_text()))
+    assert linked == {f"docs/{page.name}" for page in DOCS.glob("*.md")}
+
+
+def text_files() -> list[Path]:
+    found = []
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        if NOT_OURS.intersection(parts) or any("cache" in part or part == ".hypothesis" for part in parts):
+            continue
+        if path.is_file() and path.suffix not in {".png", ".pyc", ".mo", ".db", ".br", ".gz"}:
+            found.append(path)
+    return found
+
+
+def test_no_text_names_a_package_registry_or_a_place_on_one_machine():
+    found: list[Any] = []
+    for path in text_files():
+        name = str(path.relative_to(ROOT))
+        text = path.read_text(errors="replace")
+        found += [(name, word) for word in FORBIDDEN if word in text]
+    assert found == []

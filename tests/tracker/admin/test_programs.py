@@ -1,0 +1,219 @@
+import re
+
+import pytest
+
+PROGRAM = {
+    "name": "Spring friends",
+    "currency": "eur",
+    "time_zone": "Europe/Berlin",
+    "sites": "https://one.example\nhttps://two.example:8443/",
+    "reward_on_0": "sale",
+    "reward_kind_0": "percent",
+    "reward_value_0": "12.5",
+    "hold_days": "14",
+}
+TERMS = {
+    "reward_on_0": "sale",
+    "reward_kind_0": "percent",
+    "reward_value_0": "25",
+    "reward_id_0": "sale-percent",
+    "reward_on_1": "lead",
+    "reward_kind_1": "fixed",
+    "reward_value_1": "3.50",
+    "hold_days": "45",
+    "cookie_days": "60",
+    "gpc": "honor",
+    "model": "linear",
+    "window_days": "60",
+    "coupon_policy": "coupon_first",
+    "binding": "none",
+    "commission_months": "12",
+    "note": "Autumn",
+}
+
+
+def test_list_shows_each_program_with_reward_sites_and_partners(owner, world):
+    page = owner.get("/admin/programs")
+
+    assert page.status_code == 200
+    for text in ("Friends of the shop", "20% of every sale", "https://shop.example", "version 1"):
+        assert text in page.text
+
+
+def test_new_program_gets_keys_and_shows_the_secret_once(owner, services):
+    page = owner.send("/admin/programs", **PROGRAM)
+
+    assert page.status_code == 201
+    assert services.refreshed == 1
+    secret = re.search(r"sk_live_[0-9A-Za-z]{49}", page.text)
+    assert secret
+    for text in ("Spring friends", "12.5% of every sale", "https://two.example:8443", "14 days", "pk_live_"):
+        assert text in page.text
+    address = re.search(r"/admin/programs/prg_[0-9a-f]{32}", page.text)
+    assert address
+    again = owner.get(address[0])
+    assert secret[0] not in again.text
+    assert "…" + secret[0][-4:] in again.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        pytest.param({"currency": "XYZ"}, "currency", "is not a currency in use", id="currency"),
+        pytest.param({"name": "  "}, "name", "Is empty", id="no name"),
+        pytest.param({"name": "a\u202eb"}, "name", "invisible character U+202E", id="bidi"),
+        pytest.param({"name": "n" * 81}, "name", "Has 81 characters", id="long name"),
+        pytest.param({"time_zone": "Mars/Base"}, "time_zone", "is not a time zone", id="zone"),
+        pytest.param({"sites": "http://shop.example"}, "sites", "is not safe for visitors", id="http"),
+        pytest.param({"sites": "https://a.example/path"}, "sites", "is more than an origin", id="path"),
+        pytest.param({"reward_value_0": ""}, "reward_value_0", "needs a reward", id="no reward"),
+        pytest.param({"reward_value_0": "abc"}, "reward_value_0", "is not a number", id="words"),
+        pytest.param({"reward_value_0": "100.5"}, "reward_value_0", "from 0 to 100", id="over 100"),
+        pytest.param({"reward_value_0": "0"}, "reward_value_0", "rewards nobody", id="zero"),
+        pytest.param({"reward_on_0": "lead"}, "reward_value_0", "no amount to take a percentage", id="lead"),
+        pytest.param({"hold_days": "366"}, "hold_days", "from 0 to 365", id="hold"),
+    ],
+)
+def test_refused_program_says_why_beside_the_field_and_keeps_what_was_typed(owner, changes, field, words):
+    page = owner.send("/admin/programs", **{**PROGRAM, **changes})
+
+    assert page.status_code == 422
+    error = re.search(rf'id="{field}-error">([^<]+)', page.text)
+    assert error
+    assert words in error[1]
+    assert 'value="Europe/Berlin"' in page.text or "time_zone" in changes
+
+
+def test_publishing_terms_makes_a_version_with_its_difference(owner, world, services):
+    path = f"/admin/programs/{world.program.program_id}"
+
+    page = owner.send(f"{path}/terms", **TERMS)
+
+    assert page.status_code == 200
+    assert services.refreshed == 1
+    for text in ("Version 2 is in force", "25% of every sale", "€3.50 for every lead", "Equal shares", "Autumn"):
+        assert text in page.text
+    assert re.search(r"<del>30 days</del> → <ins>45 days</ins>", page.text)
+    assert re.search(r"<del>20%</del> → <ins>25%</ins>", page.text)
+    assert "12 months" in page.text
+
+
+def test_terms_form_shows_the_terms_in_force(owner, world):
+    page = owner.get(f"/admin/programs/{world.program.program_id}/terms")
+
+    assert page.status_code == 200
+    assert 'name="reward_value_0" type="text" value="20"' in page.text
+    assert 'value="last_click" selected' in page.text
+
+
+def test_terms_equal_to_those_in_force_are_refused(owner, world):
+    same = {
+        **TERMS,
+        "reward_value_0": "20",
+        "reward_value_1": "",
+        "hold_days": "30",
+        "model": "last_click",
+        "window_days": "30",
+        "coupon_policy": "click_first",
+        "binding": "first_conversion",
+        "commission_months": "",
+    }
+
+    page = owner.send(f"/admin/programs/{world.program.program_id}/terms", **same)
+
+    assert page.status_code == 422
+    assert "Nothing differs from the terms in force" in page.text
+
+
+@pytest.mark.parametrize("field", ["window_days", "cookie_days", "commission_months", "model", "gpc"])
+def test_refused_terms_keep_the_note(owner, world, field):
+    page = owner.send(f"/admin/programs/{world.program.program_id}/terms", **{**TERMS, field: "-1"})
+
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+    assert 'value="Autumn"' in page.text
+
+
+def test_site_is_added_in_its_normal_form_and_removed(owner, world, services):
+    path = f"/admin/programs/{world.program.program_id}/sites"
+
+    added = owner.send(path, site="HTTPS://Blog.Shop.Example:443/")
+    removed = owner.send(f"{path}/remove", site="https://blog.shop.example")
+
+    assert "https://blog.shop.example is a site of this program now" in added.text
+    assert "is no site of this program any more" in removed.text
+    assert services.refreshed == 2
+
+
+def test_bad_site_is_refused_beside_its_field(owner, world):
+    page = owner.send(f"/admin/programs/{world.program.program_id}/sites", site="ftp://shop.example")
+
+    assert page.status_code == 422
+    assert 'id="site-error"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "pattern"),
+    [
+        ("secret", "live", r"sk_live_[0-9A-Za-z]{49}"),
+        ("secret", "test", r"sk_test_[0-9A-Za-z]{49}"),
+        ("postback", "live", r"pb_live_[0-9A-Za-z]{49}"),
+        ("signing", "live", r"whsec_[0-9A-Za-z+/]{43}="),
+    ],
+)
+def test_created_key_is_shown_once(owner, world, kind, mode, pattern):
+    path = f"/admin/programs/{world.program.program_id}"
+
+    page = owner.send(f"{path}/keys", kind=kind, mode=mode)
+
+    value = re.search(pattern, page.text)
+    assert page.status_code == 201
+    assert value
+    assert value[0] not in owner.get(path).text
+
+
+def test_unknown_kind_of_key_is_refused(owner, world):
+    page = owner.send(f"/admin/programs/{world.program.program_id}/keys", kind="master")
+
+    assert page.status_code == 422
+    assert "is not a kind of key" in page.text
+
+
+def test_revoked_key_is_shown_as_revoked_and_refreshes_the_edge(owner, world, services):
+    path = f"/admin/programs/{world.program.program_id}"
+
+    page = owner.send(f"{path}/keys/{world.key.key_id}/revoke")
+
+    assert "is revoked; it opens nothing any more" in page.text
+    assert "Revoked" in page.text
+    assert "No publishable key" in page.text
+    assert services.refreshed == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/programs/prg_00000000000000000000000000000000",
+        "/admin/programs/prg_xyz",
+        "/admin/programs/%00",
+        "/admin/partners/prt_00000000000000000000000000000000",
+        "/admin/partners/prg_00000000000000000000000000000000",
+        "/admin/nowhere",
+        "/admin/programs/x/y/z",
+    ],
+)
+def test_unknown_address_is_a_page_that_says_so(owner, path):
+    page = owner.get(path)
+
+    assert page.status_code == 404
+    assert "There is nothing here" in page.text
+
+
+def test_key_of_another_program_is_not_revoked(owner, world):
+    made = owner.send("/admin/programs", **PROGRAM)
+    other = re.search(r"/admin/programs/(prg_[0-9a-f]{32})", made.text)
+    assert other
+
+    page = owner.send(f"/admin/programs/{other[1]}/keys/{world.key.key_id}/revoke")
+
+    assert page.status_code == 404

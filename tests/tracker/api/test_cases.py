@@ -1,0 +1,126 @@
+"""Cases over the API: a shop's own programs may judge what a reviewer could."""
+
+from typing import Any
+
+import pytest
+
+from tracker.commands import create_key
+from tracker.programs.defaults import default_settings
+from tracker.programs.store import create_program
+
+HOST = "198.51.100.77"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+VERDICT = {"verdict": "fraud", "action": "reject", "reason_code": "self_referral", "public_text": ""}
+
+
+def suspicious_lead(world: Any) -> dict[str, Any]:
+    """A sale to the partner's own mailbox, which rule self_email reports."""
+    body = world.sale(promo_code="ANNA", customer={"email": "anna@partners.example"}, ip=HOST, user_agent=AGENT)
+    return world.track("sale", body).json()
+
+
+def test_a_suspicious_sale_is_held_by_a_case(world) -> None:
+    held = suspicious_lead(world)
+    assert held["status"] == "in_review"
+    assert {line["status"] for line in held["commissions"]} == {"frozen"}
+
+    [case] = world.api("GET", "/v1/cases").json()["data"]
+    assert case["id"] == held["case_id"]
+    assert world.api("GET", "/v1/cases?filter[status]=open").json()["data"] == [case]
+    assert world.api("GET", "/v1/cases?filter[status]=decided").json()["data"] == []
+    assert world.api("GET", f"/v1/cases?starting_after={case['id']}").json()["data"] == []
+
+    view = world.api("GET", f"/v1/cases/{case['id']}").json()
+    assert [one["id"] for one in view["conversions"]] == [held["id"]]
+    assert view["commissions"][0]["status"] == "frozen"
+    assert any(finding["rule"] == "self_email" and finding["sentence"] for finding in view["findings"])
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "status", "balance"),
+    [("clear", "legitimate", "accepted", 2_000), ("reject", "self_referral", "rejected", 0)],
+)
+def test_a_verdict_settles_the_money(world, action: str, reason: str, status: str, balance: int) -> None:
+    held = suspicious_lead(world)
+    body = VERDICT | {
+        "verdict": "legitimate" if action == "clear" else "fraud",
+        "action": action,
+        "reason_code": reason,
+    }
+    headers = {"Idempotency-Key": "verdict-1"}
+
+    first = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=body, headers=headers)
+    again = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=body, headers=headers)
+
+    assert (first.status_code, first.json()["status"]) == (200, "decided")
+    assert again.json() == first.json()
+    assert world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=body).status_code == 409
+    shown = world.api("GET", f"/v1/conversions/{held['id']}").json()
+    assert shown["status"] == status
+    assert sum(line["amount"] for line in shown["commissions"]) == balance
+    assert not any(line["status"] == "frozen" for line in shown["commissions"])
+    [verdict] = world.api("GET", f"/v1/cases/{held['case_id']}").json()["verdicts"]
+    assert (verdict["action"], bool(verdict["public_text"])) == (action, True)
+
+
+def test_a_rejected_sale_stays_rejected_when_told_again_or_refunded(world) -> None:
+    held = suspicious_lead(world)
+    world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=VERDICT)
+
+    report = {"external_id": "r1", "refund_of": held["external_id"], "amount": 10_000, "currency": "EUR"}
+    assert world.track("refund", report).json()["commissions"] == []
+    assert world.api("GET", f"/v1/conversions/{held['id']}").json()["status"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"verdict": "guilty"}, "verdict"),
+        ({"action": "burn"}, "action"),
+        ({"reason_code": "whim"}, "reason_code"),
+        ({"public_text": "x" * 1001}, "public_text"),
+        ({"note": "x" * 1001}, "note"),
+        ({"deciding_finding": "fnd_x"}, "deciding_finding"),
+        ({"status": "decided"}, "status"),
+        ({"actor": "me"}, "actor"),
+        ({"verdict": None}, "verdict"),
+    ],
+)
+def test_p32_a_verdict_outside_its_lists_is_refused_by_name(world, change: dict, field: str) -> None:
+    held = suspicious_lead(world)
+
+    answer = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=VERDICT | change)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert world.api("GET", f"/v1/cases/{held['case_id']}").json()["status"] == "open"
+
+
+def test_p31_another_programs_or_modes_case_is_404(world) -> None:
+    held = suspicious_lead(world)
+    other = world.write(
+        lambda conn: create_program(
+            conn,
+            name="Other",
+            currency="EUR",
+            time_zone="UTC",
+            settings=default_settings(),
+            sites=(),
+            actor="test",
+            now_ms=world.services.now_ms(),
+        )
+    )
+    key = world.run(create_key(world.services, {"program": other.program_id, "kind": "secret"}))["value"]
+
+    for options in ({"key": key}, {"test": True}):
+        assert world.api("GET", f"/v1/cases/{held['case_id']}", **options).status_code == 404
+        assert world.api("GET", f"/v1/cases?starting_after={held['case_id']}", **options).status_code == 404
+        assert world.api("GET", "/v1/cases", **options).json()["data"] == []
+        answer = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=VERDICT, **options)
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("case_id", ["cas_" + "0" * 32, "cas_x", "%00", "cnv_" + "0" * 32])
+def test_an_unknown_case_is_404(shared_world, case_id: str) -> None:
+    assert shared_world.api("GET", f"/v1/cases/{case_id}").status_code == 404
+    assert shared_world.api("POST", f"/v1/cases/{case_id}/verdict", json=VERDICT).status_code == 404

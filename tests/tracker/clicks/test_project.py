@@ -1,0 +1,219 @@
+"""Acknowledged clicks: stored before the answer, projected once, rebuilt alike."""
+
+import asyncio
+import sqlite3
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, func, select, text
+
+from ingest.events import InboxClick, encode_click
+from tracker.clicks import store
+from tracker.clicks.project import BATCH
+from tracker.clicks.tables import click_days, clicks, cursors, inbox
+from tracker.db.opening import open_database
+
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+)
+GPC_LINK = {"Sec-GPC": "1", "User-Agent": CHROME}
+DAY_MS = 86_400_000
+
+
+def make_click(world: Any, click_id: str, **changes: Any) -> str:
+    fields: dict[str, Any] = {
+        "program_id": world.program_id,
+        "livemode": True,
+        "enrollment_id": world.anna.enrollment_id,
+        "click_id": click_id,
+        "visitor_id": click_id,
+        "source": "snippet",
+        "code": "ANNA",
+        "age_ms": 0,
+        "address": "203.0.113.7",
+        "user_agent": CHROME,
+        "page_url": "https://shop.example/",
+        "http_referer": None,
+        "parameter": "via",
+        "state": 0,
+        "event_id": None,
+        "headers": {},
+        "details": None,
+    }
+    return encode_click(InboxClick(**fields | changes))
+
+
+def all_rows(conn: Connection) -> tuple[list[Any], list[Any]]:
+    rows = [tuple(row) for row in conn.execute(select(clicks).order_by(clicks.c.seq))]
+    days = [tuple(row) for row in conn.execute(select(click_days).order_by(*click_days.primary_key.columns))]
+    return rows, days
+
+
+def test_p1_an_acknowledged_click_is_in_the_file_another_process_reads(world, tmp_path) -> None:
+    click = world.click()
+
+    if world.services.db.dialect == "sqlite":
+        with sqlite3.connect(f"file:{tmp_path / 'molva.db'}?mode=ro", uri=True) as other:
+            bodies = [row[0] for row in other.execute("SELECT body FROM inbox")]
+        other.close()
+    else:
+        url = world.services.db._engine.url.render_as_string(hide_password=False)
+        second = open_database(url.replace("+asyncpg", ""))
+        bodies = world.run(second.read(lambda conn: list(conn.execute(select(inbox.c.body)).scalars())))
+        world.run(second.close())
+    assert sum(click in body for body in bodies) == 1
+
+
+def test_p1_an_acknowledged_sale_is_readable_at_once(world) -> None:
+    sent = world.track("sale", world.sale(), wait=False).json()
+
+    assert world.api("GET", f"/v1/conversions/{sent['id']}").status_code == 200
+
+
+def test_p9_a_click_delivered_many_times_is_one(world) -> None:
+    event = {"t": "click", "c": "same", "r": "ANNA", "w": "same"}
+
+    async def storm() -> None:
+        headers = {"Origin": "https://shop.example", "User-Agent": CHROME}
+        body = {"k": world.keys["publishable", True], **event}
+        answers = await asyncio.gather(*(world.http.post("/r/e", json=body, headers=headers) for _ in range(10)))
+        assert len({answer.content for answer in answers}) == 1
+
+    world.run(storm())
+    world.browser(event | {"r": "anna", "u": "https://shop.example/other"})
+
+    assert len(world.api("GET", "/v1/clicks").json()["data"]) == 1
+    _, days = world.read(all_rows)
+    assert [day[-2:] for day in days] == [(1, 0)]
+
+
+def test_projecting_twice_changes_nothing(world) -> None:
+    for _ in range(3):
+        world.click()
+    world.run(world.services.project())
+    before = world.read(all_rows)
+
+    world.run(world.services.project())
+    assert world.read(all_rows) == before
+    assert len(before[0]) == 3
+
+
+def test_the_projection_can_be_dropped_and_built_again(world) -> None:
+    """Within its retention the inbox holds everything the projected clicks were made of."""
+    rows = [
+        (1_790_000_000_000 + number * 50_000_000, make_click(world, f"c{number % 7}-{number // 2}"))
+        for number in range(BATCH + 20)
+    ]
+    rows.append((1_790_000_000_000, make_click(world, "bot", user_agent="curl/8")))
+    world.run(world.services.db.append_inbox(rows))
+    world.run(world.services.project())
+    before = world.read(all_rows)
+
+    def drop(conn: Connection) -> None:
+        guards = ["clicks_no_update", "clicks_no_delete"] if conn.dialect.name == "sqlite" else []
+        for guard in guards:
+            conn.execute(text(f"DROP TRIGGER {guard}"))
+        if conn.dialect.name == "postgresql":
+            conn.execute(text("ALTER TABLE clicks DISABLE TRIGGER USER"))
+        for table in (clicks, click_days, cursors):
+            conn.execute(delete(table))
+
+    world.write(drop)
+    world.run(world.services.project_gently())
+    assert world.read(all_rows) == before
+    assert len(before[0]) > BATCH
+
+
+def test_roll_ups_count_people_and_bots_by_their_day(world) -> None:
+    at_ms = 20_000 * DAY_MS
+    sent = [
+        (at_ms, make_click(world, "a")),
+        (at_ms + 1, make_click(world, "b", user_agent="curl/8.5")),
+        (at_ms + 2, make_click(world, "late", age_ms=DAY_MS)),
+        (at_ms + DAY_MS, make_click(world, "c")),
+        (at_ms + DAY_MS, make_click(world, "t", livemode=False)),
+        (at_ms + DAY_MS, make_click(world, "c")),
+    ]
+    world.run(world.services.db.append_inbox(sent))
+    world.run(world.services.project())
+
+    counted = world.read(lambda conn: store.clicks_by_day(conn, livemode=True, from_day=0))
+    tested = world.read(lambda conn: store.clicks_by_day(conn, livemode=False, from_day=0))
+
+    assert counted == {19_999: (1, 0), 20_000: (1, 1), 20_001: (1, 0)}
+    assert tested == {20_001: (1, 0)}
+
+
+def test_a_link_under_gpc_is_counted_and_tells_nothing(world) -> None:
+    answer = world.request("GET", f"/r/to/{world.anna.slug}", headers=GPC_LINK, follow_redirects=False)
+    assert answer.status_code == 302
+
+    [shown] = world.api("GET", "/v1/clicks").json()["data"]
+    [row] = world.read(lambda conn: conn.execute(select(clicks)).all())
+
+    assert (shown["ip"], shown["visitor_id"], shown["country"], shown["http_referer"]) == (None, None, None, None)
+    assert (row.host_key, row.net_key, row.is_bot) == (None, None, False)
+    bodies = world.read(lambda conn: list(conn.execute(select(inbox.c.body)).scalars()))
+    assert not any("203.0.113" in body or "Chrome" in body for body in bodies)
+
+
+def test_the_address_is_kept_as_keys_and_mask_alone(world) -> None:
+    world.click()
+    world.run(world.services.project())
+
+    [row] = world.read(lambda conn: conn.execute(select(clicks)).all())
+
+    assert row.masked_ip == "203.0.113.x"
+    assert (len(row.host_key), len(row.net_key)) == (16, 16)
+    assert "203.0.113.9" not in str(tuple(row))
+
+
+def test_each_agent_is_stored_once(world) -> None:
+    for _ in range(3):
+        world.click()
+    world.browser({"t": "click", "c": "b", "r": "ANNA"}, headers={"User-Agent": "x" * 100_000})
+    world.run(world.services.project())
+
+    found = world.read(lambda conn: [row[0] for row in conn.execute(select(store.agents.c.text))])
+    assert sorted(len(text) for text in found) == sorted([len(CHROME), 512])
+
+
+def test_drops_are_counted_by_day_and_reason(world) -> None:
+    for _ in range(3):
+        world.browser({"t": "click", "c": "a", "r": "nobody"})
+    world.run(world.services.sink.save_drops())
+    world.run(world.services.sink.save_drops())
+
+    assert world.read(lambda conn: store.drops_since(conn, 0)) == {"unknown_code": 3}
+
+
+def test_counts_survive_a_save_that_failed(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.browser({"t": "click", "c": "a", "r": "nobody"})
+
+    async def broken(_transaction: Any) -> None:
+        raise RuntimeError("no space")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.services.db, "write", broken)
+        with pytest.raises(RuntimeError):
+            world.run(world.services.sink.save_drops())
+    world.run(world.services.sink.save_drops())
+
+    assert world.read(lambda conn: store.drops_since(conn, 0)) == {"unknown_code": 1}
+
+
+def test_clicks_sent_together_keep_their_order(world) -> None:
+    async def many() -> None:
+        headers = {"Origin": "https://shop.example", "User-Agent": CHROME}
+        key = world.keys["publishable", True]
+        await asyncio.gather(
+            *(
+                world.http.post("/r/e", json={"k": key, "t": "click", "c": f"n{number}", "r": "ANNA"}, headers=headers)
+                for number in range(60)
+            )
+        )
+
+    world.run(many())
+    world.run(world.services.project())
+
+    assert world.read(lambda conn: conn.execute(select(func.count()).select_from(clicks)).scalar_one()) == 60

@@ -1,0 +1,108 @@
+"""Names people read for the words of conversions, cases, commissions, clicks and attribution.
+
+The review pages and the partner's private page look them up as they do in `labels`; an unknown word shows as itself.
+"""
+
+from collections.abc import Mapping
+
+from tracker.i18n.messages import mark
+
+# Status: (word, tone of its badge).
+CONVERSION_STATUS: Mapping[str, tuple[str, str]] = {
+    "received": (mark("Being decided"), "wait"),
+    "attributed": (mark("Waits for confirmation"), "wait"),
+    "unattributed": (mark("Nobody's merit"), "quiet"),
+    "in_review": (mark("In review"), "wait"),
+    "accepted": (mark("Counts"), "good"),
+    "rejected": (mark("Does not count"), "bad"),
+    "part_refunded": (mark("Partly refunded"), "wait"),
+    "refunded": (mark("Refunded"), "quiet"),
+}
+COMMISSION_STATUS: Mapping[str, tuple[str, str]] = {
+    "pending": (mark("Pending"), "wait"),
+    "payable": (mark("Payable"), "good"),
+    "frozen": (mark("Frozen"), "bad"),
+    "void": (mark("Void"), "quiet"),
+}
+CASE_STATUS: Mapping[str, tuple[str, str]] = {
+    "open": (mark("Open"), "wait"),
+    "claimed": (mark("In work"), "wait"),
+    "waiting_partner": (mark("Waits for the partner"), "wait"),
+    "decided": (mark("Decided"), "quiet"),
+    "appealed": (mark("Appealed"), "bad"),
+}
+CONVERSION_KIND: Mapping[str, str] = {"lead": mark("Lead"), "sale": mark("Sale"), "refund": mark("Refund")}
+TRUST: Mapping[str, str] = {"verified": mark("Verified"), "unverified": mark("Unverified")}
+TRUST_TEXT: Mapping[str, str] = {
+    "verified": mark("Reported with a secret key or a signature."),
+    "unverified": mark("A browser's claim; it pays nothing until a server confirms it."),
+}
+VIA: Mapping[str, str] = {
+    "binding": mark("the customer was bound to the partner before"),
+    "lead_id": mark("the lead it came from"),
+    "coupon": mark("a code"),
+    "click_id": mark("the click the report names"),
+    "visitor": mark("the visitor's own clicks"),
+    "fingerprint": mark("address and browser"),
+}
+LEVEL: Mapping[str, str] = {
+    "binding": mark("Bound customer"),
+    "lead_id": mark("The lead's credit"),
+    "code": mark("Code"),
+    "click_id": mark("Named click"),
+    "clicks": mark("Visitor's clicks"),
+    "impressions": mark("Views"),
+    "fingerprint": mark("Address and browser"),
+}
+OUTCOME: Mapping[str, tuple[str, str]] = {
+    "won": (mark("Took the credit"), "good"),
+    "outranked": (mark("Came second"), "wait"),
+    "refused": (mark("Nothing usable"), "bad"),
+    "absent": (mark("Nothing there"), "quiet"),
+    "disabled": (mark("Switched off"), "quiet"),
+}
+ACTION: Mapping[str, str] = {
+    "clear": mark("Clear it"),
+    "reject": mark("Reject it"),
+    "void": mark("Void it"),
+    "hold": mark("Hold on"),
+}
+ACTION_TEXT: Mapping[str, str] = {
+    "clear": mark("It is legitimate: the conversion counts and the commission follows its schedule."),
+    "reject": mark("It does not count: what it earned is taken back."),
+    "void": mark("It never was a referral: what it earned is taken back and noted as void."),
+    "hold": mark("You cannot tell yet: everything stays frozen for a week more."),
+}
+VERDICT: Mapping[str, str] = {
+    "fraud": mark("Fraud"),
+    "policy": mark("Terms were broken"),
+    "legitimate": mark("Legitimate"),
+    "unsure": mark("Unsure"),
+}
+CLICK_SOURCE: Mapping[str, str] = {
+    "snippet": mark("Tag on the site"),
+    "redirect": mark("Referral link"),
+    "pixel": mark("Pixel"),
+    "api": mark("API"),
+    "browser": mark("Browser"),
+}
+DEVICE: Mapping[str, str] = {
+    "computer": mark("Computer"),
+    "phone": mark("Phone"),
+    "tablet": mark("Tablet"),
+    "other": mark("Unknown device"),
+}
+DROP: Mapping[str, str] = {
+    "unknown_key": mark("Unknown key in the tag"),
+    "unknown_code": mark("Unknown referral code"),
+    "origin_not_allowed": mark("Site is not in the program"),
+    "prefetch": mark("Loaded ahead by a browser"),
+    "not_navigation": mark("Not opened by a person"),
+    "framed": mark("Inside a frame of another site"),
+    "gpc": mark("Global Privacy Control"),
+    "opted_out": mark("The visitor said no"),
+    "skipped_path": mark("Page is left out by the tag"),
+    "duplicate": mark("Sent twice"),
+    "rate_limited": mark("Too many at once"),
+}
+JOB: Mapping[str, str] = {"decide_conversion": mark("Decide a conversion")}

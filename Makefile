@@ -5,6 +5,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COVERED := attribution fraud_rules tracker/ledger
 SOURCES := snippet ingest attribution fraud_rules tracker tests benchmarks examples docs hatch_build.py
 
 .PHONY: demo build dev test test-slow check fmt bench docs locks clean browser
@@ -19,8 +20,7 @@ dev: $(VENV)/dev.stamp
 	@$(BIN)/python hatch_build.py
 
 test: dev browser ## install what the tests need and run all of them
-	@$(BIN)/python -m coverage run -m pytest
-	@$(BIN)/python -m coverage report --fail-under=90 --include='attribution/*,fraud_rules/*,tracker/ledger/*'
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(COVERED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=90
 
 test-slow: dev browser ## kill rounds, fuzz and long property runs
 	@$(BIN)/python -m pytest -m slow

@@ -71,11 +71,19 @@ def test_every_setting_is_documented_with_its_variable_and_default():
         row[0].strip("`"): (row[1].strip("`"), row[2].strip("`")) for row in rows(section("settings.md", "# Settings"))
     }
     del documented["setting"]
-    wanted = {
-        field.name: (f"{PREFIX}{field.name.upper()}", json.dumps(field.default))
-        for field in msgspec.structs.fields(Settings)
-    }
-    assert documented == wanted
+    assert documented == settings_of(Settings, "", PREFIX)
+
+
+def settings_of(kind, group, variable):
+    """Return (variable, default) of each setting by its name, those of groups with dots."""
+    found = {}
+    for field in msgspec.structs.fields(kind):
+        name, shown = f"{group}{field.name}", f"{variable}{field.name.upper()}"
+        if isinstance(field.default, msgspec.Struct):
+            found |= settings_of(type(field.default), f"{name}.", f"{shown}__")
+        else:
+            found[name] = (shown, json.dumps(field.default))
+    return found
 
 
 def commands_of(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -68,8 +68,9 @@ def wait_until_ready(url: str) -> None:
     pytest.fail(f"{url} did not answer within {READY_S} s.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A Chromium for one module: while Playwright runs, no other event loop can, so it must end with the module."""
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing; install the package chromium (make test does).")
     with sync_playwright() as playwright:
@@ -86,7 +87,7 @@ def visitor(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def staff(browser: Browser, demo: dict[str, Any]) -> Iterator[Page]:
     """The owner, signed in to the admin pages."""
     context = browser.new_context(user_agent=PERSON, locale="en-GB", viewport={"width": 1440, "height": 900})

@@ -36,8 +36,8 @@ def test_keys_alone_reject_a_self_referral_and_its_commission_is_void(demo, staf
     staff.keyboard.press("x")
     staff.wait_for_selector("#public_text")
     staff.focus("[data-submit]")
-    staff.keyboard.press("Enter")
-    staff.wait_for_load_state()
+    with staff.expect_navigation():
+        staff.keyboard.press("Enter")
 
     after = api.get(f"/v1/cases/{case['id']}")
     assert after["status"] == "decided"
@@ -62,7 +62,8 @@ def test_without_script_a_crowd_is_cleared_and_its_money_waits_for_the_hold(demo
 
     page.goto(f"{demo['admin_url']}cases/{case['id']}?action=clear")
     page.fill("#note", "A course at one school, confirmed by phone.")
-    page.click("[data-submit]")
+    with page.expect_navigation():
+        page.click("[data-submit]")
 
     after = api.get(f"/v1/cases/{case['id']}")
     assert after["status"] == "decided"

@@ -122,8 +122,9 @@ def site(running_site: Site) -> Site:
     return running_site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A Chromium for one module: while Playwright runs, no other event loop can, so it must end with the module."""
     found = CHROMIUM if CHROMIUM.is_file() else shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         path = found or playwright.chromium.executable_path

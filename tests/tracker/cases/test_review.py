@@ -187,7 +187,7 @@ def test_a_verdict_with_a_wrong_field_is_refused_and_changes_nothing(world, held
     assert world.money() == [("EUR", 0, 0, 700)]
 
 
-@pytest.mark.parametrize("case_id", ["cas_1", "x", new_id("cas", 1)])
+@pytest.mark.parametrize("case_id", ["cas_1", "x", new_id("cas", 1)], ids=["short", "no-prefix", "unknown"])
 def test_an_unknown_case_is_refused(world, case_id):
     with pytest.raises(CaseNotFoundError):
         world.verdict(case_id)

@@ -25,6 +25,10 @@ from tracker.i18n.currencies import EXPONENTS
 from tracker.settings import Settings, database_url, load_secret, load_settings, parse_networks
 from tracker.sink import DatabaseSink
 
+# Pause after a batch of the projector, in times of what the batch took. While clicks pour in, acknowledging them comes
+# first and the projection falls behind; a conversion that needs a click projects at full speed.
+REST = 4
+
 
 class Services:
     """Database, settings, secret, snapshot, sink and buffer of one process."""
@@ -82,14 +86,14 @@ class Services:
             await project_inbox(self.db, self.enricher)
 
     async def project_gently(self) -> None:
-        """Project every click acknowledged so far, leaving as much time to requests as it takes itself."""
+        """Project every click acknowledged so far, leaving most of the time to requests."""
         horizon = await self.db.write(clicks.inbox_horizon)
         read = 1
         while read:
             started = time.monotonic()
             async with self._projecting:
                 read = await project_batch(self.db, self.enricher, horizon=horizon)
-            await asyncio.sleep(time.monotonic() - started)
+            await asyncio.sleep(REST * (time.monotonic() - started))
 
     async def close(self) -> None:
         """Store what waits and close the database."""

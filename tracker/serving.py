@@ -86,12 +86,17 @@ class PortError(Exception):
 
 def _bind(config: uvicorn.Config) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    # The protocol is named because asyncio switches Nagle's delay off only for sockets that say they are TCP.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((config.host, config.port))
     except (OSError, OverflowError) as error:
+        bound.close()
         raise PortError(
             f"Port {config.port} on {config.host} cannot be used ({error}); choose another with --port and --host."
         ) from error
+    return bound
 
 
 async def work(data_dir: Path) -> None:

@@ -20,7 +20,7 @@ from tracker.clicks import store
 from tracker.clicks.types import ClickRow
 from tracker.db.database import Database
 
-BATCH = 100  # clicks a transaction: about 10 ms on the writer, so acknowledgements never wait long
+BATCH = 50  # clicks a transaction: about 5 ms on the writer, so acknowledgements never wait long
 DAY_MS = 86_400_000
 
 

@@ -37,6 +37,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 async def install(wanted: Wanted) -> dict[str, Any]:
     """Make the data folder with secret, settings, schema, owner and first program; raises InstallError."""
+    if wanted.sites and wanted.program is None:
+        raise InstallError("A site belongs to a program; name one with --program, or leave --site out.")
     try:
         wanted.data_dir.mkdir(parents=True, mode=0o700)
     except FileExistsError as error:

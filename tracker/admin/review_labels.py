@@ -9,12 +9,12 @@ from tracker.i18n.messages import mark
 
 # Status: (word, tone of its badge).
 CONVERSION_STATUS: Mapping[str, tuple[str, str]] = {
-    "received": (mark("Being decided"), "wait"),
-    "attributed": (mark("Waits for confirmation"), "wait"),
-    "unattributed": (mark("Nobody's merit"), "quiet"),
+    "received": (mark("Received"), "wait"),
+    "attributed": (mark("Attributed"), "wait"),
+    "unattributed": (mark("Unattributed"), "quiet"),
     "in_review": (mark("In review"), "wait"),
-    "accepted": (mark("Counts"), "good"),
-    "rejected": (mark("Does not count"), "bad"),
+    "accepted": (mark("Accepted"), "good"),
+    "rejected": (mark("Rejected"), "bad"),
     "part_refunded": (mark("Partly refunded"), "wait"),
     "refunded": (mark("Refunded"), "quiet"),
 }
@@ -26,7 +26,7 @@ COMMISSION_STATUS: Mapping[str, tuple[str, str]] = {
 }
 CASE_STATUS: Mapping[str, tuple[str, str]] = {
     "open": (mark("Open"), "wait"),
-    "claimed": (mark("In work"), "wait"),
+    "claimed": (mark("Claimed"), "wait"),
     "waiting_partner": (mark("Waits for the partner"), "wait"),
     "decided": (mark("Decided"), "quiet"),
     "appealed": (mark("Appealed"), "bad"),

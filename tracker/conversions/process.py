@@ -29,6 +29,7 @@ from tracker.conversions.journey import Case, find_lead, load_case
 from tracker.conversions.record import DECIDE
 from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit, StoredDecision
 from tracker.db.ids import new_id
+from tracker.i18n.messages import mark
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
 from tracker.ledger.transfers import difference
@@ -92,7 +93,7 @@ def _process_earning(conn: Connection, row: ConversionRow, program: Program, *, 
     occasion = Occasion(
         cause=f"decision:{stored.decision_id}",
         reason_code="conversion",
-        public_text=PublicText(message="Commission for a conversion you brought."),
+        public_text=PublicText(message=mark("Commission for a conversion you brought.")),
         actor=ACTOR,
         at_ms=at_ms,
     )
@@ -139,7 +140,7 @@ def _process_refund(conn: Connection, row: ConversionRow, *, now_ms: int, at_ms:
     occasion = Occasion(
         cause=f"refund:{row.conversion_id}",
         reason_code="refund",
-        public_text=PublicText(message="The customer got money back."),
+        public_text=PublicText(message=mark("The customer got money back.")),
         actor=ACTOR,
         at_ms=at_ms,
     )

@@ -4,12 +4,14 @@ Domain transactions take one advisory lock, so they run one after another exactl
 right on both; appending clicks takes no lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import URL, BigInteger, Connection, Text, bindparam, make_url, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tracker.db.database import DatabaseBusyError
@@ -42,29 +44,19 @@ class PostgresDatabase:
 
     async def write(self, transaction: Callable[[Connection], T]) -> T:
         """Run the function in one transaction that excludes other domain transactions."""
-        try:
-            async with self._engine.begin() as conn:
-                await conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({DOMAIN_LOCK})")
-                return await conn.run_sync(transaction)
-        except (OperationalError, InterfaceError) as error:
-            raise DatabaseBusyError(f"The database cannot take writes now ({error.orig}); try again.") from error
-        except DBAPIError as error:
-            if "lock timeout" in str(error.orig):
-                raise DatabaseBusyError("The database is locked; try again.") from error
-            raise
+        async with _busy_on_trouble(), self._engine.begin() as conn:
+            await conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({DOMAIN_LOCK})")
+            return await conn.run_sync(transaction)
 
     async def append_inbox(self, rows: Sequence[tuple[int, str]]) -> None:
         """Append inbox rows by one statement."""
         values = {"received": [row[0] for row in rows], "bodies": [row[1] for row in rows]}
-        try:
-            async with self._engine.begin() as conn:
-                await conn.execute(_APPEND, values)
-        except (OperationalError, InterfaceError) as error:
-            raise DatabaseBusyError(f"The database cannot take writes now ({error.orig}); try again.") from error
+        async with _busy_on_trouble(), self._engine.begin() as conn:
+            await conn.execute(_APPEND, values)
 
     async def read(self, transaction: Callable[[Connection], T]) -> T:
         """Run the function in one read-only snapshot."""
-        async with self._engine.connect() as conn:
+        async with _busy_on_trouble(), self._engine.connect() as conn:
             await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with conn.begin():
                 return await conn.run_sync(transaction)
@@ -72,6 +64,21 @@ class PostgresDatabase:
     async def close(self) -> None:
         """Close the pool."""
         await self._engine.dispose()
+
+
+@asynccontextmanager
+async def _busy_on_trouble() -> AsyncIterator[None]:
+    """Turn a lost connection, an exhausted pool or a lock that is not to be had into DatabaseBusyError."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseBusyError(f"The database does not answer now ({error.orig}); try again.") from error
+    except (PoolTimeoutError, OSError) as error:
+        raise DatabaseBusyError(f"The database cannot be reached now ({error}); try again.") from error
+    except DBAPIError as error:
+        if "lock timeout" in str(error.orig):
+            raise DatabaseBusyError("The database is locked; try again.") from error
+        raise
 
 
 def _driver_url(url: str) -> URL:

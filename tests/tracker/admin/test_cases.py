@@ -258,7 +258,7 @@ def test_claim_and_give_back_change_the_holder(owner, shop):
     given_back = owner.send(f"/admin/cases/{case_id}/unclaim")
     again = owner.send(f"/admin/cases/{case_id}/unclaim")
 
-    assert "In work" in claimed.text
+    assert "Claimed" in claimed.text
     assert str(claimed.url).endswith("/admin/cases")
     assert "back in the queue for everybody" in given_back.text
     assert again.status_code == 409

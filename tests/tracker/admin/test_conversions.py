@@ -104,7 +104,7 @@ def test_unverified_sale_says_why_it_pays_nothing(owner, shop):
     page = owner.get(f"/admin/conversions/{sale}")
 
     assert "an unverified report pays nobody" in page.text
-    assert "Waits for confirmation" in page.text
+    assert "Attributed" in page.text
 
 
 def test_sale_of_nobody_says_that_nothing_was_known(owner, shop):

@@ -45,7 +45,7 @@ def test_figures_count_people_leads_sales_and_money(owner, shop):
     assert figure(page, "People&#39;s clicks") == "2"
     assert figure(page, "Leads") == "1"
     assert figure(page, "Sales") == "2"
-    assert figure(page, "Counted") == "2"
+    assert figure(page, "Accepted") == "2"
     assert figure(page, "In review") == "1"
     assert "Cases to judge" in page.text
     assert "has the very e-mail address of the partner" in page.text

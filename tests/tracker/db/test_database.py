@@ -8,7 +8,7 @@ from tracker.audit import store as audit
 from tracker.audit.chain import first_broken
 from tracker.audit.tables import audit_entries
 from tracker.clicks.tables import inbox
-from tracker.db.database import DatabaseUnusableError
+from tracker.db.database import DatabaseBusyError, DatabaseUnusableError
 from tracker.db.migrating import newest_revision, upgrade
 from tracker.db.opening import open_database
 from tracker.db.schema import APPEND_ONLY
@@ -151,3 +151,18 @@ def test_ids_of_another_kind_are_refused_when_bound(database, run):
                 )
             )
         )
+
+
+def test_a_postgres_server_that_is_not_there_is_busy_not_broken(run, tmp_path):
+    async def ask():
+        database = open_database(f"postgresql://nobody@/none?host={tmp_path}")
+        for attempt in (
+            database.read(count_sequences),
+            database.write(count_sequences),
+            database.append_inbox([(1, "a")]),
+        ):
+            with pytest.raises(DatabaseBusyError, match="try again"):
+                await attempt
+        await database.close()
+
+    run(ask())

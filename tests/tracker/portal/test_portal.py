@@ -139,7 +139,7 @@ def test_review_is_shown_without_the_rule_and_a_verdict_with_its_words(world):
 
     judged = opened(world, **{"Accept-Language": "ru"})
 
-    assert "Не засчитана" in judged.text
+    assert "Отклонён" in judged.text
     assert "own person or household" not in judged.text
     assert "between us" not in judged.text
     assert re.search("домохозяйств|самого партнёра|собственн", judged.text)

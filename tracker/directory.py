@@ -12,6 +12,7 @@ from ingest.directory import LinkTarget, Referral, Site
 from tracker.keys import store as keys
 from tracker.keys.make import digest_of, signing_bytes, signing_value
 from tracker.keys.types import ApiKey
+from tracker.links import store as links_store
 from tracker.partners import store as partners
 from tracker.programs import store as programs
 
@@ -74,12 +75,12 @@ class Snapshot:
         codes = [(one.program_id, one.code, one) for one in active.values()]
         codes += [
             (promo.program_id, promo.code, active[promo.enrollment_id])
-            for promo in partners.all_promo_codes(conn)
+            for promo in links_store.all_promo_codes(conn)
             if promo.enrollment_id in active
         ]
         by_id = {one.enrollment_id: one for one in enrolled}
         links: dict[str, LinkTarget] = {}
-        for link in partners.all_links(conn):
+        for link in links_store.all_links(conn):
             owner = by_id[link.enrollment_id]
             program = offered.get(owner.program_id)
             if program is None:

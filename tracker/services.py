@@ -50,6 +50,7 @@ class Services:
         self.buffer = ClickBuffer(self.sink)
         self._trusted = parse_networks(settings.trusted_proxies)
         self._projecting = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
 
     def edge_setup(self) -> EdgeSetup:
         """Return what the public edge is built from."""
@@ -77,8 +78,12 @@ class Services:
         return client_address(peer, forwarded.encode("latin-1") or None, self._trusted)
 
     async def refresh(self) -> None:
-        """Make the public edge see what changed."""
-        await self.db.read(self.directory.load)
+        """Make the public edge see what changed.
+
+        One at a time: a refresh that began before a change must not end after the one that saw it.
+        """
+        async with self._refreshing:
+            await self.db.read(self.directory.load)
 
     async def project(self) -> None:
         """Project every click acknowledged so far, at full speed: somebody waits for it."""

@@ -7,7 +7,7 @@ from tracker.admin.paging import PAGE_SIZE, Pager, pager_of
 from tracker.admin.policy import page
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
-from tracker.partners import store
+from tracker.links import store
 from tracker.partners.types import LinkRow
 from tracker.programs import store as programs
 from tracker.programs.types import Program

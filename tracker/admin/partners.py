@@ -15,6 +15,7 @@ from tracker.admin.visit import Visit
 from tracker.audit.store import list_entries
 from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.messages import InputError, msg
+from tracker.links import store as links
 from tracker.partners import store
 from tracker.partners.moves import moves_for
 from tracker.partners.types import REASONS, STATUSES, Enrollment, PartnerRow
@@ -152,7 +153,7 @@ async def link_add(visit: Visit) -> Response:
     form = visit.form
     try:
         link = await visit.db.write(
-            lambda conn: store.add_link(
+            lambda conn: links.add_link(
                 conn,
                 enrollment_id=enrollment.enrollment_id,
                 destination=form.get("destination"),
@@ -175,7 +176,7 @@ async def promo_code_add(visit: Visit) -> Response:
     try:
         valid_to_ms = _end_of_day(form.get("valid_to"), field="valid_to")
         promo = await visit.db.write(
-            lambda conn: store.add_promo_code(
+            lambda conn: links.add_promo_code(
                 conn,
                 enrollment_id=enrollment.enrollment_id,
                 code=form.get("code"),
@@ -243,8 +244,8 @@ def _enrollment_facts(conn: Connection, enrollment: Enrollment) -> dict[str, Any
         "enrollment": enrollment,
         "program": programs.get_program(conn, enrollment.program_id),
         "sites": programs.sites_of(conn, enrollment.program_id),
-        "links": store.links_of(conn, enrollment.enrollment_id),
-        "promo_codes": store.promo_codes_of(conn, enrollment.enrollment_id),
+        "links": links.links_of(conn, enrollment.enrollment_id),
+        "promo_codes": links.promo_codes_of(conn, enrollment.enrollment_id),
     }
 
 

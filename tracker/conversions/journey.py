@@ -25,6 +25,7 @@ from tracker.conversions import store
 from tracker.conversions.base import commission_base
 from tracker.conversions.types import ConversionRow
 from tracker.db.ids import IdError, canonical_id
+from tracker.links import store as links
 from tracker.partners import store as partners
 from tracker.programs.types import Program
 
@@ -140,7 +141,7 @@ def _codes(conn: Connection, row: ConversionRow) -> tuple[CodeEntry, ...]:
             program_id=known.program_id,
             valid_to_ms=known.valid_to_ms,
         )
-        for known in partners.codes_like(conn, sent)
+        for known in links.codes_like(conn, sent)
     )
 
 

@@ -1,41 +1,35 @@
-"""Queries of partners, their enrollments, links and promo codes.
+"""Queries of partners, their enrollments and sign-ins.
 
 The admin pages, the command line, the API and the shells of attribution call them. Codes are unique in a
 program over enrollments and promo codes together; the program's row is locked while one is given out.
 """
 
-import secrets
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from tracker.audit.store import record
 from tracker.db.ids import new_id
+from tracker.db.rows import as_struct, text_found
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.text import clean_line, fits_storage
-from tracker.partners.codes import candidates, normal_code
+from tracker.links.store import free_code, insert_link, locked_enrollment
 from tracker.partners.moves import check_move
 from tracker.partners.tables import (
     enrollment_statuses,
     enrollments,
-    links,
     partner_logins,
     partners,
-    promo_codes,
 )
 from tracker.partners.types import (
     REASONS,
     STATUSES,
     Enrollment,
-    Link,
-    LinkRow,
     Login,
     NewPartner,
     Partner,
     PartnerRow,
-    PromoCode,
     StatusChange,
 )
 from tracker.programs.origins import check_destination
@@ -43,14 +37,10 @@ from tracker.programs.store import lock_program, sites_of
 from tracker.users.store import check_email
 from tracker.users.types import Role
 
-S = TypeVar("S", bound=msgspec.Struct)
-
 NAME_MAX = 120
 REASON_MAX = 500
 PAGE_MAX = 100  # lines of a list on one page
-LINKS_MAX = 200  # links, or promo codes, of one enrollment
 ENROLLMENTS_MAX = 200  # programs one partner is in
-SEARCH_MAX = 100  # characters of a search looked at
 LOGINS_MAX = 200  # sign-ins of a partner a fraud rule looks at
 SNAPSHOT_MAX = 1_000_000  # rows the public edge loads at most
 
@@ -79,7 +69,7 @@ def add_partner(
     partner = _partner_for(conn, name=name, email=email, actor=actor, now_ms=now_ms)
     if enrollment_of(conn, program_id=program_id, partner_id=partner.partner_id) is not None:
         raise InputError("email", msg("%(email)s is in this program already.", email=partner.email))
-    given = _free_code(conn, program_id, code, name=partner.name)
+    given = free_code(conn, program_id, code, name=partner.name)
     enrollment_id = new_id("enr", now_ms)
     conn.execute(
         insert(enrollments).values(
@@ -95,7 +85,7 @@ def add_partner(
     _insert_status(conn, enrollment_id, status="active", reason_code="joined", actor=actor, now_ms=now_ms)
     after = {"program_id": program_id, "partner_id": partner.partner_id, "code": given, "status": "active"}
     record(conn, at_ms=now_ms, actor=actor, action="enrollment.created", object_id=enrollment_id, after=after)
-    link = _insert_link(conn, enrollment_id=enrollment_id, code=given, destination=target, actor=actor, now_ms=now_ms)
+    link = insert_link(conn, enrollment_id=enrollment_id, code=given, destination=target, actor=actor, now_ms=now_ms)
     return NewPartner(partner_id=partner.partner_id, enrollment_id=enrollment_id, code=given, slug=link.slug)
 
 
@@ -114,7 +104,7 @@ def change_status(
 
     `reason` is read by the partner too. `role` is that of who acts: only an owner lifts a ban, and must say why.
     """
-    enrollment = _locked_enrollment(conn, enrollment_id)
+    enrollment = locked_enrollment(conn, enrollment_id)
     if status not in STATUSES:
         raise InputError("status", msg('"%(status)s" is not a status; choose one of the list.', status=status[:40]))
     if reason_code not in REASONS:
@@ -149,7 +139,7 @@ def set_terms(
     now_ms: int,
 ) -> None:
     """Give an enrollment its own percentage (None takes the program's) and say whether own purchases are fine."""
-    enrollment = _locked_enrollment(conn, enrollment_id)
+    enrollment = locked_enrollment(conn, enrollment_id)
     before = {"rate_bps": enrollment.rate_bps, "allow_own_purchases": enrollment.allow_own_purchases}
     after = {"rate_bps": rate_bps, "allow_own_purchases": allow_own_purchases}
     if before == after:
@@ -166,98 +156,43 @@ def set_terms(
     )
 
 
-def add_link(
-    conn: Connection, *, enrollment_id: str, destination: str, actor: str, now_ms: int, slug: str | None = None
-) -> Link:
-    """Give an enrollment one more link and return it; the destination must be on a site of its program."""
-    enrollment = _locked_enrollment(conn, enrollment_id)
-    if len(links_of(conn, enrollment_id)) >= LINKS_MAX:
-        raise InputError("destination", msg("A partner has at most %(most)s links in a program.", most=LINKS_MAX))
-    target = check_destination(destination, origins=sites_of(conn, enrollment.program_id))
-    if slug:
-        wanted = normal_code(slug, field="slug").lower()
-        if not _slug_is_free(conn, wanted):
-            raise InputError("slug", msg('"%(slug)s" is taken; choose another.', slug=wanted))
-        return _store_link(
-            conn, enrollment_id=enrollment_id, slug=wanted, destination=target, actor=actor, now_ms=now_ms
-        )
-    return _insert_link(
-        conn, enrollment_id=enrollment_id, code=enrollment.code, destination=target, actor=actor, now_ms=now_ms
-    )
-
-
-def add_promo_code(
-    conn: Connection, *, enrollment_id: str, code: str, valid_to_ms: int | None, actor: str, now_ms: int
-) -> PromoCode:
-    """Give an enrollment a code buyers type and return it; refuses one taken in the program or already over."""
-    enrollment = _locked_enrollment(conn, enrollment_id)
-    if valid_to_ms is not None and valid_to_ms <= now_ms:
-        raise InputError("valid_to", msg("The code would be over already; give a later day."))
-    if len(promo_codes_of(conn, enrollment_id)) >= LINKS_MAX:
-        raise InputError("code", msg("A partner has at most %(most)s promo codes in a program.", most=LINKS_MAX))
-    promo = PromoCode(
-        code_id=new_id("cod", now_ms),
-        program_id=enrollment.program_id,
-        enrollment_id=enrollment_id,
-        code=_free_code(conn, enrollment.program_id, code, name=""),
-        valid_to_ms=valid_to_ms,
-        created_at_ms=now_ms,
-    )
-    values = {field: getattr(promo, field) for field in promo.__struct_fields__}
-    conn.execute(insert(promo_codes).values(values))
-    record(conn, at_ms=now_ms, actor=actor, action="promo_code.created", object_id=promo.code_id, after=values)
-    return promo
-
-
 def get_partner(conn: Connection, partner_id: str) -> Partner | None:
     """Return one partner."""
     row = conn.execute(select(partners).where(partners.c.partner_id == partner_id)).first()
-    return None if row is None else _struct(Partner, row)
+    return None if row is None else as_struct(Partner, row)
 
 
 def partner_by_email(conn: Connection, email: str) -> Partner | None:
     """Return the partner with an address in its normal form."""
     row = conn.execute(select(partners).where(partners.c.email == email)).first()
-    return None if row is None else _struct(Partner, row)
+    return None if row is None else as_struct(Partner, row)
 
 
 def get_enrollment(conn: Connection, enrollment_id: str) -> Enrollment | None:
     """Return one enrollment."""
     row = conn.execute(select(enrollments).where(enrollments.c.enrollment_id == enrollment_id)).first()
-    return None if row is None else _struct(Enrollment, row)
+    return None if row is None else as_struct(Enrollment, row)
 
 
 def enrollment_of(conn: Connection, *, program_id: str, partner_id: str) -> Enrollment | None:
     """Return a partner's enrollment in a program."""
     match = (enrollments.c.program_id == program_id) & (enrollments.c.partner_id == partner_id)
     row = conn.execute(select(enrollments).where(match)).first()
-    return None if row is None else _struct(Enrollment, row)
+    return None if row is None else as_struct(Enrollment, row)
 
 
 def enrollments_of(conn: Connection, partner_id: str) -> list[Enrollment]:
     """Return every enrollment of a partner, oldest first."""
     query = select(enrollments).where(enrollments.c.partner_id == partner_id)
     ordered = query.order_by(enrollments.c.enrollment_id).limit(ENROLLMENTS_MAX)
-    return [_struct(Enrollment, row) for row in conn.execute(ordered)]
+    return [as_struct(Enrollment, row) for row in conn.execute(ordered)]
 
 
 def statuses_of(conn: Connection, enrollment_id: str) -> list[StatusChange]:
     """Return every status an enrollment had, oldest first."""
     query = select(enrollment_statuses).where(enrollment_statuses.c.enrollment_id == enrollment_id)
     ordered = query.order_by(enrollment_statuses.c.seq).limit(SNAPSHOT_MAX)
-    return [_struct(StatusChange, row) for row in conn.execute(ordered)]
-
-
-def links_of(conn: Connection, enrollment_id: str) -> list[Link]:
-    """Return the links of an enrollment, oldest first."""
-    query = select(links).where(links.c.enrollment_id == enrollment_id).order_by(links.c.link_id)
-    return [_struct(Link, row) for row in conn.execute(query.limit(LINKS_MAX))]
-
-
-def promo_codes_of(conn: Connection, enrollment_id: str) -> list[PromoCode]:
-    """Return the promo codes of an enrollment, oldest first."""
-    query = select(promo_codes).where(promo_codes.c.enrollment_id == enrollment_id)
-    return [_struct(PromoCode, row) for row in conn.execute(query.order_by(promo_codes.c.code_id).limit(LINKS_MAX))]
+    return [as_struct(StatusChange, row) for row in conn.execute(ordered)]
 
 
 def list_partners(
@@ -275,14 +210,14 @@ def list_partners(
     """
     query = _partner_rows().order_by(enrollments.c.enrollment_id.desc()).limit(min(limit, PAGE_MAX + 1))
     if search and fits_storage(search):
-        query = query.where(_found(search, partners.c.name, partners.c.email, enrollments.c.code))
+        query = query.where(text_found(search, partners.c.name, partners.c.email, enrollments.c.code))
     if status is not None:
         query = query.where(enrollments.c.status == status)
     if program_id is not None:
         query = query.where(enrollments.c.program_id == program_id)
     if before is not None:
         query = query.where(enrollments.c.enrollment_id < before)
-    return [_struct(PartnerRow, row) for row in conn.execute(query)]
+    return [as_struct(PartnerRow, row) for row in conn.execute(query)]
 
 
 def count_partners(conn: Connection, program_id: str) -> dict[str, int]:
@@ -294,50 +229,10 @@ def count_partners(conn: Connection, program_id: str) -> dict[str, int]:
     return counts
 
 
-def list_links(
-    conn: Connection,
-    *,
-    search: str = "",
-    program_id: str | None = None,
-    before: str | None = None,
-    limit: int = PAGE_MAX,
-) -> list[LinkRow]:
-    """Return links, newest first, continuing before the link named `before`; `search` as in `list_partners`."""
-    join = links.join(enrollments, links.c.enrollment_id == enrollments.c.enrollment_id).join(
-        partners, enrollments.c.partner_id == partners.c.partner_id
-    )
-    query = select(
-        links,
-        partners.c.partner_id,
-        partners.c.name.label("partner_name"),
-        enrollments.c.program_id,
-        enrollments.c.status,
-    )
-    query = query.select_from(join).order_by(links.c.link_id.desc()).limit(min(limit, PAGE_MAX + 1))
-    if search and fits_storage(search):
-        query = query.where(_found(search, links.c.slug, links.c.destination, partners.c.name))
-    if program_id is not None:
-        query = query.where(enrollments.c.program_id == program_id)
-    if before is not None:
-        query = query.where(links.c.link_id < before)
-    return [_struct(LinkRow, row) for row in conn.execute(query)]
-
-
 def all_enrollments(conn: Connection) -> list[Enrollment]:
     """Return every enrollment, for the public edge's snapshot."""
     query = select(enrollments).order_by(enrollments.c.enrollment_id).limit(SNAPSHOT_MAX)
-    return [_struct(Enrollment, row) for row in conn.execute(query)]
-
-
-def all_links(conn: Connection) -> list[Link]:
-    """Return every link, for the public edge's snapshot."""
-    return [_struct(Link, row) for row in conn.execute(select(links).order_by(links.c.link_id).limit(SNAPSHOT_MAX))]
-
-
-def all_promo_codes(conn: Connection) -> list[PromoCode]:
-    """Return every promo code, for the public edge's snapshot."""
-    query = select(promo_codes).order_by(promo_codes.c.code_id).limit(SNAPSHOT_MAX)
-    return [_struct(PromoCode, row) for row in conn.execute(query)]
+    return [as_struct(Enrollment, row) for row in conn.execute(query)]
 
 
 def _partner_for(conn: Connection, *, name: str, email: str, actor: str, now_ms: int) -> Partner:
@@ -361,71 +256,6 @@ def _partner_for(conn: Connection, *, name: str, email: str, actor: str, now_ms:
     )
 
 
-def _locked_enrollment(conn: Connection, enrollment_id: str) -> Enrollment:
-    """Return an enrollment and keep others from changing it until commit; refuses an unknown one."""
-    row = conn.execute(
-        select(enrollments).where(enrollments.c.enrollment_id == enrollment_id).with_for_update()
-    ).first()
-    if row is None:
-        raise InputError("enrollment_id", msg("There is no such enrollment; look it up on the partner's page."))
-    lock_program(conn, row.program_id)
-    return _struct(Enrollment, row)
-
-
-def _free_code(conn: Connection, program_id: str, code: str | None, *, name: str) -> str:
-    """Return the wanted code, or the nicest free one for a name. The caller holds the program's row."""
-    if code:
-        wanted = normal_code(code)
-        if not _code_is_free(conn, program_id, wanted):
-            raise InputError("code", msg('"%(code)s" is taken in this program; choose another.', code=wanted))
-        return wanted
-    free = (each for each in candidates(name, random=_random_letters()) if _code_is_free(conn, program_id, each))
-    return next(free)
-
-
-def _code_is_free(conn: Connection, program_id: str, code: str) -> bool:
-    own = exists().where(enrollments.c.program_id == program_id, enrollments.c.code == code)
-    promo = exists().where(promo_codes.c.program_id == program_id, promo_codes.c.code == code)
-    return not conn.execute(select(or_(own, promo))).scalar_one()
-
-
-def _slug_is_free(conn: Connection, slug: str) -> bool:
-    return not conn.execute(select(exists().where(links.c.slug == slug))).scalar_one()
-
-
-def _slugs(code: str) -> Iterator[str]:
-    """Yield slugs for a code: the code itself, then with random letters behind it."""
-    yield code.lower()
-    while True:
-        yield f"{code.lower()[:24]}-{_random_letters().lower()}"
-
-
-def _random_letters() -> str:
-    """Return six letters and digits without look-alikes: a billion, so a second draw is rare."""
-    return "".join(secrets.choice("23456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(6))
-
-
-def _insert_link(conn: Connection, *, enrollment_id: str, code: str, destination: str, actor: str, now_ms: int) -> Link:
-    slug = next(slug for slug in _slugs(code) if _slug_is_free(conn, slug))
-    return _store_link(
-        conn, enrollment_id=enrollment_id, slug=slug, destination=destination, actor=actor, now_ms=now_ms
-    )
-
-
-def _store_link(conn: Connection, *, enrollment_id: str, slug: str, destination: str, actor: str, now_ms: int) -> Link:
-    link = Link(
-        link_id=new_id("lnk", now_ms),
-        enrollment_id=enrollment_id,
-        slug=slug,
-        destination=destination,
-        created_at_ms=now_ms,
-    )
-    values = {field: getattr(link, field) for field in link.__struct_fields__}
-    conn.execute(insert(links).values(values))
-    record(conn, at_ms=now_ms, actor=actor, action="link.created", object_id=link.link_id, after=values)
-    return link
-
-
 def _insert_status(
     conn: Connection, enrollment_id: str, *, status: str, reason_code: str, actor: str, now_ms: int
 ) -> None:
@@ -443,44 +273,6 @@ def _insert_status(
 def _partner_rows() -> Select[Any]:
     join = enrollments.join(partners, enrollments.c.partner_id == partners.c.partner_id)
     return select(enrollments, partners.c.name, partners.c.email).select_from(join)
-
-
-def _found(search: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that one of the columns holds the text.
-
-    SQLite folds the case of ASCII alone, so the text is tried as typed, lower, upper and capitalised.
-    """
-    typed = search.strip()[:SEARCH_MAX]
-    spellings = {typed, typed.lower(), typed.upper(), typed.title()}
-    return or_(*(column.contains(spelling, autoescape=True) for column in columns for spelling in sorted(spellings)))
-
-
-def _struct(kind: type[S], row: Row[Any]) -> S:
-    """Return a row as a record; the columns carry the names of its fields."""
-    return kind(**{field: getattr(row, field) for field in kind.__struct_fields__})
-
-
-def codes_like(conn: Connection, sent: Sequence[str]) -> list[PromoCode]:
-    """Return promo codes and partner codes of any program that equal one of the sent texts without case and blanks.
-
-    A partner's own code comes back as a promo code without end.
-    """
-    wanted = sorted({text.strip().upper() for text in sent})
-    if not wanted:
-        return []
-    promo = conn.execute(select(promo_codes).where(promo_codes.c.code.in_(wanted)).order_by(promo_codes.c.code_id))
-    own = conn.execute(select(enrollments).where(enrollments.c.code.in_(wanted)).order_by(enrollments.c.enrollment_id))
-    return [_struct(PromoCode, row) for row in promo] + [
-        PromoCode(
-            code_id=row.enrollment_id,
-            program_id=row.program_id,
-            enrollment_id=row.enrollment_id,
-            code=row.code,
-            valid_to_ms=None,
-            created_at_ms=row.created_at_ms,
-        )
-        for row in own
-    ]
 
 
 def histories_of(conn: Connection, enrollment_ids: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
@@ -504,10 +296,10 @@ def people_of(conn: Connection, enrollment_ids: Sequence[str]) -> dict[str, tupl
     if not wanted:
         return {}
     rows = conn.execute(select(enrollments).where(enrollments.c.enrollment_id.in_(wanted)))
-    enrolled = [_struct(Enrollment, row) for row in rows]
+    enrolled = [as_struct(Enrollment, row) for row in rows]
     ids = sorted({one.partner_id for one in enrolled})
     found = conn.execute(select(partners).where(partners.c.partner_id.in_(ids)))
-    known = {row.partner_id: _struct(Partner, row) for row in found}
+    known = {row.partner_id: as_struct(Partner, row) for row in found}
     return {one.enrollment_id: (one, known[one.partner_id]) for one in enrolled}
 
 

@@ -16,6 +16,7 @@ from tracker.conversions.types import ConversionFilter, ConversionRow
 from tracker.i18n.translator import Translator
 from tracker.ledger import store as ledger
 from tracker.ledger.types import Balance, StatementLine
+from tracker.links import store as links
 from tracker.partners import store as partners
 from tracker.partners.types import Enrollment, Link, Partner, PromoCode
 from tracker.programs import store as programs
@@ -77,8 +78,8 @@ def _share(conn: Connection, enrollment: Enrollment, program: Program, speech: T
     return Share(
         enrollment=enrollment,
         program=program,
-        links=partners.links_of(conn, enrollment_id),
-        promo_codes=partners.promo_codes_of(conn, enrollment_id),
+        links=links.links_of(conn, enrollment_id),
+        promo_codes=links.promo_codes_of(conn, enrollment_id),
         clicks=sum(people for people, _ in by_day.values()),
         balances=ledger.balances(conn, enrollment_id, livemode=True, now_ms=now_ms),
         results=[_result(conn, row, speech, enrollment_id=enrollment_id) for row in found],

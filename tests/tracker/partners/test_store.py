@@ -1,6 +1,7 @@
 import pytest
 
 from tracker.i18n.messages import InputError
+from tracker.links import store as links_store
 from tracker.partners import store
 from tracker.programs.defaults import default_settings
 from tracker.programs.store import create_program
@@ -41,7 +42,7 @@ def test_new_partner_is_active_with_code_and_link(database, run, add):
     new = add()
 
     enrollment = run(database.read(lambda conn: store.get_enrollment(conn, new.enrollment_id)))
-    links = run(database.read(lambda conn: store.links_of(conn, new.enrollment_id)))
+    links = run(database.read(lambda conn: links_store.links_of(conn, new.enrollment_id)))
     statuses = run(database.read(lambda conn: store.statuses_of(conn, new.enrollment_id)))
     assert (enrollment.status, enrollment.code) == ("active", "ANN-LEE")
     assert [(link.slug, link.destination) for link in links] == [("ann-lee", "https://shop.example/")]
@@ -76,12 +77,12 @@ def test_equal_names_get_numbered_codes(add):
 def test_code_is_unique_over_partners_and_promo_codes(database, run, add):
     first = add(code="SPRING")
     promo = {"enrollment_id": first.enrollment_id, "valid_to_ms": None, "actor": "cli", "now_ms": NOW_MS}
-    run(database.write(lambda conn: store.add_promo_code(conn, code="SUMMER", **promo)))
+    run(database.write(lambda conn: links_store.add_promo_code(conn, code="SUMMER", **promo)))
 
     with pytest.raises(InputError, match="is taken"):
         add(email="b@example.com", code="summer")
     with pytest.raises(InputError, match="is taken"):
-        run(database.write(lambda conn: store.add_promo_code(conn, code="spring", **promo)))
+        run(database.write(lambda conn: links_store.add_promo_code(conn, code="spring", **promo)))
     assert add(email="c@example.com", name="Summer").code == "SUMMER-2"
 
 
@@ -184,8 +185,8 @@ def test_snapshot_holds_everything(database, run, add):
     new = add()
 
     enrollments = run(database.read(store.all_enrollments))
-    links = run(database.read(store.all_links))
+    links = run(database.read(links_store.all_links))
 
     assert [each.enrollment_id for each in enrollments] == [new.enrollment_id]
     assert [each.slug for each in links] == [new.slug]
-    assert run(database.read(store.all_promo_codes)) == []
+    assert run(database.read(links_store.all_promo_codes)) == []

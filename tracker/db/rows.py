@@ -1,0 +1,25 @@
+"""What stores share: rows into records where columns and fields have the same names, and searching in texts."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, or_
+
+SEARCH_MAX = 100  # characters of a search looked at
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def as_struct(kind: type[S], row: Row[Any]) -> S:
+    """Return the record made of the row's columns named like its fields."""
+    return kind(**{name: getattr(row, name) for name in kind.__struct_fields__})
+
+
+def text_found(search: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that one of the columns holds the text.
+
+    SQLite folds the case of ASCII alone, so the text is tried as typed, lower, upper and capitalised.
+    """
+    typed = search.strip()[:SEARCH_MAX]
+    spellings = {typed, typed.lower(), typed.upper(), typed.title()}
+    return or_(*(column.contains(spelling, autoescape=True) for column in columns for spelling in sorted(spellings)))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 
 from tracker.app import create_app
@@ -18,6 +19,12 @@ from tracker.worker import run_tasks
 HEAD_MAX = 16 * 1024  # bytes of a request's head
 KEEP_ALIVE_S = 5
 GRACE_S = 15  # seconds for requests in flight when asked to stop
+
+log = structlog.get_logger()
+
+
+class PortError(Exception):
+    """The address cannot be served on; the message says why and what to do."""
 
 
 def uvicorn_config(app: Any, *, host: str, port: int) -> uvicorn.Config:
@@ -65,6 +72,8 @@ async def serve_services(services: Services, configs: list[uvicorn.Config]) -> N
         await services.close()
         raise
     control = await listen(services)
+    for config in configs:
+        log.info("server_started", host=config.host, port=config.port)
 
     def stop() -> None:
         for server in servers:
@@ -78,10 +87,6 @@ async def serve_services(services: Services, configs: list[uvicorn.Config]) -> N
         if control is not None:
             control.close()
             (services.data_dir / SOCKET).unlink(missing_ok=True)
-
-
-class PortError(Exception):
-    """The address cannot be served on; the message says why and what to do."""
 
 
 def _bind(config: uvicorn.Config) -> socket.socket:

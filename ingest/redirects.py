@@ -38,6 +38,8 @@ async def follow_link(setup: EdgeSetup, scope: dict[str, Any], slug: str) -> Ans
     headers = headers_of(scope)
     query = parse_query(scope.get("query_string", b""))
     destination = choose_destination(link, query)
+    if origin_of(destination) not in link.hosts:
+        raise ProblemError(404, "not_found", "This link leads to a site that the program no longer has.")
     reason = _not_a_click(scope, link, headers)
     if reason is not None:
         setup.sink.count_drop(reason.value)

@@ -77,6 +77,16 @@ def test_p33_no_deep_link_leaves_the_program(edge) -> None:
         assert ("via", "ANNA") in parse_qsl(parts.query)
 
 
+def test_p33_a_link_to_a_site_that_was_removed_leads_nowhere(edge) -> None:
+    edge.directory.change_link(hosts=frozenset({"https://other.example"}))
+
+    answer = edge.follow()
+
+    assert answer.status == 404
+    assert answer.header("location") is None
+    assert edge.sink.clicks == []
+
+
 def test_p33_hostile_destinations_are_no_origin() -> None:
     for wanted in HOSTILE:
         assert origin_of(wanted) not in {"https://shop.example", "https://www.shop.example:8443"}, wanted

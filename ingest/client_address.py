@@ -5,10 +5,9 @@ The result is always a valid address, IPv4-mapped IPv6 unwrapped.
 """
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
 
 ADDRESS_MAX = 45  # characters of the longest IPv6 address
 HOPS_MAX = 20  # proxies in a row; longer lists are made up

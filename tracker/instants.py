@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+DAY_MS = 86_400_000
+
 
 def show_instant(at_ms: int) -> str:
     """Return ISO 8601 in UTC with milliseconds."""

@@ -10,9 +10,10 @@ from ingest.conversions import ConversionReport, RecordOutcome
 from ingest.directory import SinkBusyError
 from ingest.enrich import read_agent
 from tracker.clicks import store as clicks
-from tracker.clicks.project import DAY_MS, Enricher
+from tracker.clicks.project import Enricher
 from tracker.conversions.record import record
 from tracker.db.database import Database, DatabaseBusyError
+from tracker.instants import DAY_MS
 from tracker.quarantine import store as quarantine
 
 

@@ -10,10 +10,10 @@ import msgspec
 import structlog
 
 from tracker.clicks import store as clicks
-from tracker.clicks.project import DAY_MS
 from tracker.conversions.process import process_conversion
 from tracker.conversions.record import DECIDE
 from tracker.idempotency import store as idempotency
+from tracker.instants import DAY_MS
 from tracker.jobs import store as jobs
 from tracker.jobs.store import Job
 from tracker.services import Services

@@ -17,6 +17,7 @@ from tracker.clicks import store as clicks
 from tracker.clicks.types import ClickFilter
 from tracker.conversions import store as conversions
 from tracker.conversions.types import ConversionFilter, ConversionRow
+from tracker.instants import DAY_MS
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
 from tracker.partners import store as partners
@@ -25,7 +26,6 @@ from tracker.programs.types import Program
 from tracker.quarantine import store as quarantine
 
 DAYS = 30
-DAY_MS = 86_400_000
 CASES_SHOWN = 5
 CONVERSIONS_SHOWN = 8
 EVENTS_SHOWN = 5

@@ -15,6 +15,7 @@ from tracker.admin.visit import Visit
 from tracker.audit.store import list_entries
 from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.messages import InputError, msg
+from tracker.instants import DAY_MS
 from tracker.links import store as links
 from tracker.partners import store
 from tracker.partners.moves import moves_for
@@ -25,7 +26,6 @@ from tracker.programs.types import Program
 from tracker.users import store as users
 
 HISTORY_MAX = 30  # entries of the trail shown per object
-_DAY_MS = 86_400_000
 
 
 async def partners_list(visit: Visit) -> Response:
@@ -284,7 +284,7 @@ def _end_of_day(text: str, *, field: str) -> int | None:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:
         raise InputError(field, msg("Give a day as YYYY-MM-DD.")) from error
-    return int(day.timestamp() * 1000) + _DAY_MS - 1
+    return int(day.timestamp() * 1000) + DAY_MS - 1
 
 
 ROUTES = (

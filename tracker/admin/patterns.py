@@ -7,15 +7,14 @@ from tracker.admin.policy import page
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
 from tracker.i18n.messages import msg
-
-_DAY_MS = 86_400_000
+from tracker.instants import DAY_MS
 
 
 async def patterns_page(visit: Visit) -> Response:
     """Show every part."""
     form = Form([("name", "Maria"), ("email", "maria@"), ("status", "active"), ("on", "on")])
     form.errors["email"] = msg('"%(value)s" is not an e-mail address; write it like name@example.com.', value="maria@")
-    days = [visit.now_ms - back * _DAY_MS for back in range(6, -1, -1)]
+    days = [visit.now_ms - back * DAY_MS for back in range(6, -1, -1)]
     clicks, sales = (128, 164, 151, 209, 240, 198, 276), (3, 5, 4, 9, 8, 6, 12)
     series = list(zip(days, clicks, sales, strict=True))
     return render(visit, "patterns.html", form=form, now_ms=visit.now_ms, series=series)

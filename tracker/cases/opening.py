@@ -18,11 +18,11 @@ from tracker.cases import store
 from tracker.cases.types import CaseRow, CasesOpened, FindingRow
 from tracker.conversions.store import set_status
 from tracker.db.ids import new_id
+from tracker.instants import DAY_MS
 from tracker.ledger import store as ledger
 from tracker.ledger.holds import freezes
 from tracker.ledger.transfers import remaining
 
-DAY_MS = 86_400_000
 DUE_MS = 3 * DAY_MS  # the first reminder of the queue
 PRIORITY_DUE_MS = DAY_MS
 

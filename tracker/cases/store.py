@@ -21,6 +21,7 @@ from tracker.cases.types import (
     VerdictRow,
 )
 from tracker.conversions.tables import conversions
+from tracker.db.rows import as_struct, fields_of
 from tracker.ledger import store as ledger
 from tracker.ledger.tables import entries, transfers
 from tracker.partners.tables import enrollments, partners
@@ -62,7 +63,7 @@ def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[Finding
 
 def insert_case(conn: Connection, case: CaseRow) -> None:
     """Store a new case; a second undecided one over the same fact of one partner is refused by the database."""
-    conn.execute(insert(cases).values(**{name: getattr(case, name) for name in case.__struct_fields__}))
+    conn.execute(insert(cases).values(**fields_of(case)))
 
 
 def case_row(conn: Connection, case_id: str) -> CaseRow | None:
@@ -156,13 +157,13 @@ def update_case(conn: Connection, case: CaseRow) -> None:
 
 def insert_verdict(conn: Connection, verdict: VerdictRow) -> None:
     """Store a verdict."""
-    conn.execute(insert(verdicts).values(**{name: getattr(verdict, name) for name in verdict.__struct_fields__}))
+    conn.execute(insert(verdicts).values(**fields_of(verdict)))
 
 
 def verdicts_of(conn: Connection, case_id: str) -> list[VerdictRow]:
     """Return the verdicts on a case, oldest first."""
     query = select(verdicts).where(verdicts.c.case_id == case_id).order_by(verdicts.c.at_ms, verdicts.c.verdict_id)
-    return [VerdictRow(**{n: getattr(row, n) for n in VerdictRow.__struct_fields__}) for row in conn.execute(query)]
+    return [as_struct(VerdictRow, row) for row in conn.execute(query)]
 
 
 def queue(
@@ -327,7 +328,7 @@ def _at_stake(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[tuple
 
 
 def _case(row: Row[Any]) -> CaseRow:
-    return CaseRow(**{name: getattr(row, name) for name in CaseRow.__struct_fields__})
+    return as_struct(CaseRow, row)
 
 
 def _finding(row: Row[Any]) -> FindingRow:

@@ -19,9 +19,9 @@ from ingest.events import STATE_GPC, decode_click
 from tracker.clicks import store
 from tracker.clicks.types import ClickRow
 from tracker.db.database import Database
+from tracker.instants import DAY_MS
 
 BATCH = 50  # clicks a transaction: about 5 ms on the writer, so acknowledgements never wait long
-DAY_MS = 86_400_000
 
 
 class Enricher(msgspec.Struct, frozen=True, kw_only=True):

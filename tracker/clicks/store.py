@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ingest.enrich import Agent
 from tracker.clicks.tables import agents, click_days, clicks, cursors, drop_counts, identity_links, inbox
 from tracker.clicks.types import AgentRow, ClickFilter, ClickRow
+from tracker.db.rows import as_struct, fields_of
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
 TOUCHES_MAX = 4000  # clicks of one visitor that are loaded; the engine keeps the first and last thousand
@@ -69,7 +70,7 @@ def agent_ids(conn: Connection, wanted: Iterable[Agent]) -> dict[str, int]:
     known = {bytes(row.digest): row.agent_id for row in conn.execute(query)}
     for digest, agent in by_digest.items():
         if digest not in known:
-            values = {name: getattr(agent, name) for name in agent.__struct_fields__}
+            values = fields_of(agent)
             known[digest] = conn.execute(
                 insert(agents).values(digest=digest, **values).returning(agents.c.agent_id)
             ).scalar_one()
@@ -81,7 +82,7 @@ def get_agent(conn: Connection, agent_id: int) -> AgentRow | None:
     row = conn.execute(select(agents).where(agents.c.agent_id == agent_id)).first()
     if row is None:
         return None
-    return AgentRow(**{name: getattr(row, name) for name in AgentRow.__struct_fields__})
+    return as_struct(AgentRow, row)
 
 
 def insert_clicks(conn: Connection, rows: Sequence[ClickRow]) -> set[int]:
@@ -90,7 +91,7 @@ def insert_clicks(conn: Connection, rows: Sequence[ClickRow]) -> set[int]:
     Rows: not empty, in inbox order.
     """
     statement = upsert(conn, clicks).on_conflict_do_nothing(index_elements=["program_id", "click_id"])
-    conn.execute(statement, [{name: getattr(row, name) for name in row.__struct_fields__} for row in rows])
+    conn.execute(statement, [fields_of(row) for row in rows])
     stored = select(clicks.c.seq).where(clicks.c.seq >= rows[0].seq, clicks.c.seq <= rows[-1].seq)
     return set(conn.execute(stored).scalars())
 
@@ -205,7 +206,7 @@ def clicks_by_day(
 
 
 def _click(row: Row[Any]) -> ClickRow:
-    return ClickRow(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for the row as a mapping.
+    return as_struct(ClickRow, row)
 
 
 def agents_of(conn: Connection, agent_numbers: Iterable[int]) -> dict[int, AgentRow]:
@@ -214,4 +215,4 @@ def agents_of(conn: Connection, agent_numbers: Iterable[int]) -> dict[int, Agent
     if not wanted:
         return {}
     rows = conn.execute(select(agents).where(agents.c.agent_id.in_(wanted)))
-    return {row.agent_id: AgentRow(**{name: getattr(row, name) for name in AgentRow.__struct_fields__}) for row in rows}
+    return {row.agent_id: as_struct(AgentRow, row) for row in rows}

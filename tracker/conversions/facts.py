@@ -25,11 +25,11 @@ from tracker.clicks import store as clicks
 from tracker.conversions import store
 from tracker.conversions.journey import Case
 from tracker.conversions.types import ConversionRow, Customer
+from tracker.instants import DAY_MS
 from tracker.partners import store as partners
 from tracker.partners.types import Enrollment, Partner
 
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 LOGIN_SPAN_MS = 7 * DAY_MS  # rule self_network looks a week to each side
 CROWD_SPAN_MS = 24 * HOUR_MS  # rule same_ip_leads
 HISTORY_DAYS = 28  # base rate of an address

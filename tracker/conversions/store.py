@@ -15,10 +15,11 @@ from tracker.conversions.types import (
     StoredCredit,
     StoredDecision,
 )
+from tracker.db.rows import as_struct, fields_of
+from tracker.instants import DAY_MS
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
 REFUNDS_MAX = 1000  # refunds of one sale that are looked at
-DAY_MS = 86_400_000
 
 
 def find_conversion(
@@ -64,12 +65,12 @@ def list_conversions(
 
 def insert_conversion(conn: Connection, row: ConversionRow) -> None:
     """Store a new conversion."""
-    conn.execute(insert(conversions).values(**_fields(row)))
+    conn.execute(insert(conversions).values(**fields_of(row)))
 
 
 def replace_conversion(conn: Connection, row: ConversionRow) -> None:
     """Store what a verified report made of a browser's claim."""
-    fields = _fields(row)
+    fields = fields_of(row)
     key = fields.pop("conversion_id")
     conn.execute(update(conversions).where(conversions.c.conversion_id == key).values(**fields))
 
@@ -119,7 +120,7 @@ def get_customer(conn: Connection, customer_id: str) -> Customer | None:
 
 def save_customer(conn: Connection, customer: Customer) -> None:
     """Store a customer, new or with fields filled in."""
-    fields = {name: getattr(customer, name) for name in customer.__struct_fields__}
+    fields = fields_of(customer)
     key = fields.pop("customer_id")
     changed = conn.execute(update(customers).where(customers.c.customer_id == key).values(**fields))
     if changed.rowcount == 0:
@@ -140,9 +141,9 @@ def newest_decision(conn: Connection, conversion_id: str) -> StoredDecision | No
 
 def insert_decision(conn: Connection, decision: StoredDecision, parts: Sequence[StoredCredit]) -> None:
     """Store a decision and its parts."""
-    conn.execute(insert(decisions).values(**{name: getattr(decision, name) for name in decision.__struct_fields__}))
+    conn.execute(insert(decisions).values(**fields_of(decision)))
     for position, part in enumerate(parts):
-        values = {name: getattr(part, name) for name in part.__struct_fields__}
+        values = fields_of(part)
         conn.execute(insert(credits).values(decision_id=decision.decision_id, position=position, **values))
 
 
@@ -159,12 +160,12 @@ def binding_of(conn: Connection, *, program_id: str, customer_id: str) -> Stored
     """Return whom a customer is bound to."""
     query = select(bindings).where(bindings.c.program_id == program_id, bindings.c.customer_id == customer_id)
     row = conn.execute(query).first()
-    return None if row is None else StoredBinding(**row._mapping)  # noqa: SLF001
+    return None if row is None else as_struct(StoredBinding, row)
 
 
 def insert_binding(conn: Connection, binding: StoredBinding) -> None:
     """Bind a customer to an enrollment."""
-    conn.execute(insert(bindings).values(**{name: getattr(binding, name) for name in binding.__struct_fields__}))
+    conn.execute(insert(bindings).values(**fields_of(binding)))
 
 
 def count_by_status(conn: Connection, *, livemode: bool, since_ms: int) -> dict[tuple[str, str], int]:
@@ -334,20 +335,16 @@ def _one(conn: Connection, query: Select[Any]) -> ConversionRow | None:
     return None if row is None else _conversion(row)
 
 
-def _fields(row: ConversionRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__struct_fields__}
-
-
 def _conversion(row: Row[Any]) -> ConversionRow:
-    return ConversionRow(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for the row as a mapping.
+    return as_struct(ConversionRow, row)
 
 
 def _customer(row: Row[Any]) -> Customer:
-    return Customer(**row._mapping)  # noqa: SLF001
+    return as_struct(Customer, row)
 
 
 def _decision(row: Row[Any]) -> StoredDecision:
-    return StoredDecision(**row._mapping)  # noqa: SLF001
+    return as_struct(StoredDecision, row)
 
 
 def conversions_by_day(conn: Connection, *, livemode: bool, from_day: int) -> dict[int, dict[str, int]]:

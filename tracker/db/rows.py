@@ -3,16 +3,21 @@
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, or_
+from sqlalchemy import ColumnElement, or_
 
 SEARCH_MAX = 100  # characters of a search looked at
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def as_struct(kind: type[S], row: Row[Any]) -> S:
-    """Return the record made of the row's columns named like its fields."""
+def as_struct(kind: type[S], row: Any) -> S:
+    """Return the record made of the columns named like its fields; the row may be of any shape."""
     return kind(**{name: getattr(row, name) for name in kind.__struct_fields__})
+
+
+def fields_of(record: msgspec.Struct) -> dict[str, Any]:
+    """Return the values of a record by column, for an insert or update."""
+    return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
 def text_found(search: str, *columns: ColumnElement[str]) -> ColumnElement[bool]:

@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from tracker.app import create_app
-from tracker.clicks.project import DAY_MS
 from tracker.demo.world import DAYS, add_partners, make_world, play
+from tracker.instants import DAY_MS
 from tracker.keys import store as keys
 from tracker.programs import store as programs
 from tracker.programs.defaults import default_settings

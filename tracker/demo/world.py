@@ -18,11 +18,11 @@ from ingest.events import InboxClick, encode_click
 from tracker.clicks.project import Enricher
 from tracker.conversions.process import process
 from tracker.conversions.record import record
+from tracker.instants import DAY_MS
 from tracker.partners import store as partners
 from tracker.partners.types import NewPartner
 
 SEED = 7  # any number: the same demo every time
-DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 DAYS = 30
 

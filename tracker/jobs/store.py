@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tracker.db.rows import as_struct
 from tracker.jobs.tables import jobs
 
 LEASE_MS = 60_000  # a claimed job nobody finished is given out again after a minute
@@ -96,9 +97,7 @@ class FailingJob(msgspec.Struct, frozen=True, kw_only=True):
 def list_failing(conn: Connection, *, limit: int) -> list[FailingJob]:
     """Return the jobs that failed most often and still wait."""
     query = select(jobs).where(jobs.c.attempts > 0).order_by(jobs.c.attempts.desc(), jobs.c.seq).limit(limit)
-    return [
-        FailingJob(**{name: getattr(row, name) for name in FailingJob.__struct_fields__}) for row in conn.execute(query)
-    ]
+    return [as_struct(FailingJob, row) for row in conn.execute(query)]
 
 
 def release_all(conn: Connection) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, insert, or_, select
 
 from tracker.conversions.tables import conversions
+from tracker.db.rows import as_struct
 from tracker.db.sequences import next_seq
 from tracker.ledger.holds import frozen_by
 from tracker.ledger.status import commission_status
@@ -101,7 +102,7 @@ def line_of(row: Row[Any]) -> PostedLine:
 
 def hold_of(row: Row[Any]) -> Hold:
     """Return a row of holds as a record."""
-    return Hold(**{name: getattr(row, name) for name in Hold.__struct_fields__})
+    return as_struct(Hold, row)
 
 
 def commissions(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, exists, insert, or_, select
 
 from tracker.audit.store import record
 from tracker.db.ids import new_id
-from tracker.db.rows import as_struct, text_found
+from tracker.db.rows import as_struct, fields_of, text_found
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.text import fits_storage
 from tracker.partners.codes import candidates, normal_code
@@ -62,7 +62,7 @@ def add_promo_code(
         valid_to_ms=valid_to_ms,
         created_at_ms=now_ms,
     )
-    values = {field: getattr(promo, field) for field in promo.__struct_fields__}
+    values = fields_of(promo)
     conn.execute(insert(promo_codes).values(values))
     record(conn, at_ms=now_ms, actor=actor, action="promo_code.created", object_id=promo.code_id, after=values)
     return promo
@@ -177,7 +177,7 @@ def _store_link(conn: Connection, *, enrollment_id: str, slug: str, destination:
         destination=destination,
         created_at_ms=now_ms,
     )
-    values = {field: getattr(link, field) for field in link.__struct_fields__}
+    values = fields_of(link)
     conn.execute(insert(links).values(values))
     record(conn, at_ms=now_ms, actor=actor, action="link.created", object_id=link.link_id, after=values)
     return link

@@ -14,6 +14,7 @@ from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions
 from tracker.conversions.types import ConversionFilter, ConversionRow
 from tracker.i18n.translator import Translator
+from tracker.instants import DAY_MS
 from tracker.ledger import store as ledger
 from tracker.ledger.types import Balance, StatementLine
 from tracker.links import store as links
@@ -24,7 +25,6 @@ from tracker.programs.types import Program
 
 SHOWN_MAX = 50  # newest conversions and newest lines of one program
 CLICK_DAYS = 30
-DAY_MS = 86_400_000
 
 
 class Result(NamedTuple):

@@ -4,6 +4,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from tracker.db.ids import new_id
+from tracker.db.rows import as_struct, fields_of
 from tracker.quarantine.tables import quarantined_events
 
 PAYLOAD_MAX = 64 * 1024  # bytes kept of one refused event
@@ -47,9 +48,7 @@ def keep(conn: Connection, event: QuarantinedEvent) -> None:
         quarantined_events.c.program_id == event.program_id, quarantined_events.c.source == event.source
     )
     if conn.execute(held).scalar_one() < EVENTS_MAX:
-        conn.execute(
-            insert(quarantined_events).values(**{name: getattr(event, name) for name in event.__struct_fields__})
-        )
+        conn.execute(insert(quarantined_events).values(**fields_of(event)))
 
 
 def list_events(conn: Connection, *, verdict: str | None = None, limit: int = PAGE_MAX) -> list[QuarantinedEvent]:
@@ -59,10 +58,7 @@ def list_events(conn: Connection, *, verdict: str | None = None, limit: int = PA
     )
     if verdict is not None:
         query = query.where(quarantined_events.c.verdict == verdict)
-    return [
-        QuarantinedEvent(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for the row as a mapping.
-        for row in conn.execute(query.limit(min(limit, PAGE_MAX)))
-    ]
+    return [as_struct(QuarantinedEvent, row) for row in conn.execute(query.limit(min(limit, PAGE_MAX)))]
 
 
 def count_quarantined(conn: Connection, *, livemode: bool) -> int:
@@ -79,4 +75,4 @@ def newest_quarantined(conn: Connection, *, livemode: bool, limit: int) -> list[
         .order_by(quarantined_events.c.received_at_ms.desc(), quarantined_events.c.event_id.desc())
         .limit(min(limit, PAGE_MAX))
     )
-    return [QuarantinedEvent(**row._mapping) for row in conn.execute(query)]  # noqa: SLF001  # As above.
+    return [as_struct(QuarantinedEvent, row) for row in conn.execute(query)]

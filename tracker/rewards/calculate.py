@@ -11,9 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from attribution.money import percent_of, split_minor
+from tracker.instants import DAY_MS
 from tracker.rewards.types import Due, RewardRule
-
-DAY_MS = 86_400_000
 
 
 class RewardedCredit(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tracker.audit.store import list_entries, record
 from tracker.db.ids import new_id
+from tracker.db.rows import fields_of
 from tracker.i18n.languages import LANGUAGES
 from tracker.i18n.messages import InputError, msg
 from tracker.users.sessions import ABSOLUTE_MS
@@ -189,7 +190,7 @@ def add_session(conn: Connection, session: Session, *, known_network: str) -> No
 
 def continue_session(conn: Connection, session: Session) -> None:
     """Store a session that takes another one's place, as after a change of password."""
-    values = {field: getattr(session, field) for field in session.__struct_fields__}
+    values = fields_of(session)
     conn.execute(insert(sessions).values(values))
 
 

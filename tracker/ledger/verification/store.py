@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, func, select
 
 from tracker.cases.tables import cases
 from tracker.conversions import tables as reported
+from tracker.db.rows import as_struct
 from tracker.db.tables import sequences
 from tracker.ledger.tables import entries, holds, transfers
 from tracker.ledger.verification.types import CheckedEntry, CheckedHold, CheckedTransfer, StoredTotals
@@ -44,7 +45,7 @@ def all_holds(conn: Connection) -> Iterator[CheckedHold]:
     )
     while rows := conn.execute(query.where(holds.c.seq > after)).all():
         for row in rows:
-            yield CheckedHold(**row._mapping)  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping.
+            yield as_struct(CheckedHold, row)
         after = rows[-1].seq
 
 
@@ -98,12 +99,12 @@ def _legs(conn: Connection, transfer_ids: list[str]) -> dict[str, list[CheckedEn
     )
     legs: dict[str, list[CheckedEntry]] = {}
     for row in conn.execute(query):
-        legs.setdefault(row.transfer_id, []).append(CheckedEntry(**row._mapping))  # noqa: SLF001  # As above.
+        legs.setdefault(row.transfer_id, []).append(as_struct(CheckedEntry, row))
     return legs
 
 
 def _checked(row: Row[Any], legs: tuple[CheckedEntry, ...]) -> CheckedTransfer:
-    values = dict(row._mapping)  # noqa: SLF001  # As above.
+    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping.
     values["is_credited"] = bool(values["is_credited"])
     return CheckedTransfer(**values, entries=legs)
 

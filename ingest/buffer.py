@@ -64,8 +64,8 @@ class ClickBuffer:
         except SinkBusyError as error:
             _settle(waiters, error)
         except Exception as error:  # The loop must live: one broken batch may not stop ingestion.
-            log.exception("click_batch_failed", rows=len(rows))
             _settle(waiters, SinkBusyError(f"The store failed ({type(error).__name__}); try again."))
+            log.exception("click_batch_failed", rows=len(rows))
         else:
             _settle(waiters, None)
 

@@ -3,10 +3,11 @@
 A field that is not on the list is left out: no address, mailbox, agent or secret can slip into a log by accident.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -17,6 +18,23 @@ FIELDS = frozenset(
         "host", "port", "signal", "count",
     }
 )  # fmt: skip
+
+
+class StandardError:
+    """Standard error as it is at the moment; where it is closed or broken the line is lost, never the work that logged.
+
+    A terminal that went away or a full disk behind a redirected log must not stop the loops that store clicks.
+    """
+
+    def write(self, text: str) -> None:
+        """Write the text, or lose it."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure_logs(level: str) -> None:
@@ -31,7 +49,7 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", StandardError())),
     )
     logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr, force=True)
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -28,3 +29,20 @@ def test_quieter_levels_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().info("tried")
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("trouble", [OSError(32, "Broken pipe"), ValueError("I/O operation on closed file")])
+def test_a_closed_standard_error_loses_the_line_and_not_the_work(
+    monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    class Closed:
+        def write(self, _text: str) -> None:
+            raise trouble
+
+        def flush(self) -> None:
+            raise trouble
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    configure_logs("info")
+
+    structlog.get_logger().info("tried")

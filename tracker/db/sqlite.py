@@ -138,10 +138,23 @@ class SqliteDatabase:
 
     def _work(self, path: Path) -> None:
         engine = _writer_engine(path)
-        with engine.connect() as conn:
-            while (job := self._jobs.get()) is not None:
-                self._run(conn, job)
-        engine.dispose()
+        try:
+            with engine.connect() as conn:
+                while (job := self._jobs.get()) is not None:
+                    self._run(conn, job)
+        except DBAPIError as error:
+            self._refuse_all(path, error)
+        finally:
+            engine.dispose()
+
+    def _refuse_all(self, path: Path, error: DBAPIError) -> None:
+        """Answer every job with the reason why the file cannot be opened, until closed: nobody may wait for ever."""
+        while (job := self._jobs.get()) is not None:
+            reason = DatabaseUnusableError(
+                f'The database "{path}" cannot be opened for writing ({error.orig}). If it is no Molva database, name '
+                "another data folder; if it is damaged, restore a copy of it."
+            )
+            job.loop.call_soon_threadsafe(_fail, job.future, reason)
 
     @staticmethod
     def _run(conn: Connection, job: _Job) -> None:

@@ -1,5 +1,7 @@
 """The laws of a transaction, on both databases."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
@@ -164,5 +166,20 @@ def test_a_postgres_server_that_is_not_there_is_busy_not_broken(run, tmp_path):
             with pytest.raises(DatabaseBusyError, match="try again"):
                 await attempt
         await database.close()
+
+    run(ask())
+
+
+def test_a_file_that_is_no_database_is_refused_and_nobody_waits(tmp_path, run):
+    """The writer thread cannot open it; what asks it must hear why, not hang."""
+    path = tmp_path / "molva.db"
+    path.write_bytes(b"This is a letter, not a database. " * 100)
+
+    async def ask():
+        db = open_database(f"sqlite:///{path}")
+        async with asyncio.timeout(10):
+            with pytest.raises(DatabaseUnusableError, match=r"molva\.db.* cannot be opened"):
+                await db.write(count_sequences)
+            await db.close()
 
     run(ask())

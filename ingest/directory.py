@@ -9,6 +9,17 @@ from typing import Literal, Protocol
 import msgspec
 
 from ingest.conversions import ConversionReport, RecordOutcome
+from ingest.events import CustomEvent, KeptEvent
+from ingest.install_check import Sighting
+
+
+class Discount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a referred visitor gets, as the page may show it: whole percents, or minor units of the currency."""
+
+    kind: Literal["percent", "amount"]
+    value: int
+    currency: str | None = None
+    code: str | None = None
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +31,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     cookie_days: int
     gpc: Literal["honor", "ignore"]
     signing_secrets: tuple[bytes, ...]
+    clean_urls: bool = False
+    discount: Discount | None = None
 
 
 class Referral(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +85,14 @@ class Sink(Protocol):
 
     async def record_conversion(self, report: ConversionReport) -> RecordOutcome:
         """Store a lead, sale or refund once; returns after COMMIT. Raises SinkBusyError."""
+        ...
+
+    async def keep_event(self, event: CustomEvent) -> KeptEvent:
+        """Store a custom event once; returns after COMMIT. Raises SinkBusyError."""
+        ...
+
+    async def note_check(self, code: str, sighting: Sighting) -> None:
+        """Note the click of an installation check; one nobody waits for is forgotten. Raises SinkBusyError."""
         ...
 
     def count_drop(self, reason: str) -> None:

@@ -13,3 +13,4 @@ class DropReason(StrEnum):
     NOT_NAVIGATION = "not_navigation"
     FRAMED = "framed"
     GPC = "gpc"
+    DUPLICATE = "duplicate"

@@ -1,14 +1,17 @@
-"""The public edge as one raw ASGI application: `/r/e`, `/r/to/…`, `/r/x.js`.
+"""The public edge as one raw ASGI application: `/r/e`, `/r/to/…`, `/r/x.js` and the other builds of the snippet.
 
 The roof puts it in front of Starlette; see docs/architecture.md, "The way of a click".
 """
 
 import re
 import secrets
-from typing import Any
+from typing import Any, get_args
+
+import structlog
 
 import snippet
-from ingest.browser_events import answer_preflight, shared_with, take_event
+from ingest.answers import answer_preflight, shared_with
+from ingest.browser_events import take_event
 from ingest.directory import SinkBusyError
 from ingest.http import Answer, headers_of, problem_answer, send_answer, send_file
 from ingest.problems import ProblemError
@@ -16,7 +19,10 @@ from ingest.redirects import follow_link
 from ingest.setup import EdgeSetup
 
 SCRIPT_CACHE = b"public, max-age=3600, stale-while-revalidate=86400"
+FROZEN_CACHE = b"public, max-age=31536000, immutable"  # a year, the longest caches are asked to keep (RFC 9111 1.2.2)
 RETRY_AFTER_S = 2  # a full queue drains within about two seconds
+
+log = structlog.get_logger()
 
 _REFUSED_QUALITY = re.compile(rb"q=0(?:\.0{0,3})?")
 
@@ -29,7 +35,10 @@ class PublicEdge:
         self._setup = setup
         self._event_path = f"{setup.prefix}/e"
         self._link_path = f"{setup.prefix}/to/"
-        self._script_path = f"{setup.prefix}/x.js"
+        # "x" in the names of the builds stands for the name the operator chose.
+        self._scripts: dict[str, snippet.Build] = {
+            f"{setup.prefix}/{setup.script_name}{name.removeprefix('x')}": name for name in get_args(snippet.Build)
+        }
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
@@ -37,13 +46,16 @@ class PublicEdge:
         try:
             if path == self._event_path and method == "POST":
                 answer = await take_event(self._setup, scope, receive)
-            elif path == self._script_path and method in ("GET", "HEAD"):
-                await self._send_script(scope, send)
+            elif path in self._scripts and method in ("GET", "HEAD"):
+                await self._send_script(self._scripts[path], scope, send)
                 return
             else:
                 answer = await self._answer_other(scope, path, method)
         except ProblemError as problem:
             answer = self._refuse(scope, problem)
+        except snippet.NotBuiltError as error:
+            log.warning("snippet_not_built", error=str(error))
+            answer = self._refuse(scope, _not_built())
         except SinkBusyError as error:
             answer = self._refuse(scope, _busy(error))
         await send_answer(send, answer)
@@ -61,17 +73,17 @@ class PublicEdge:
             if method == "OPTIONS":
                 return answer_preflight(self._setup, scope)
             raise _wrong_method("POST, OPTIONS")
-        if path == self._script_path:
+        if path in self._scripts:
             raise _wrong_method("GET, HEAD")
         raise ProblemError(404, "not_found", "There is nothing at this address; see the installation guide.")
 
-    async def _send_script(self, scope: dict[str, Any], send: Any) -> None:
+    async def _send_script(self, name: snippet.Build, scope: dict[str, Any], send: Any) -> None:
         headers = headers_of(scope)
         encoding = _encoding(headers.get(b"accept-encoding", b""))
-        file = snippet.script(encoding)
+        file = snippet.script(encoding, name)
         out = [
             (b"content-type", file.content_type.encode()),
-            (b"cache-control", SCRIPT_CACHE),
+            (b"cache-control", FROZEN_CACHE if name in snippet.FROZEN else SCRIPT_CACHE),
             (b"etag", file.etag.encode()),
             (b"vary", b"Accept-Encoding"),
             (b"access-control-allow-origin", b"*"),
@@ -111,6 +123,10 @@ def _request_id() -> str:
 
 def _wrong_method(allowed: str) -> ProblemError:
     return ProblemError(405, "method_not_allowed", f"Use {allowed} here.", headers={"Allow": allowed})
+
+
+def _not_built() -> ProblemError:
+    return ProblemError(503, "not_built", "This file is not part of the installation; build it there: make build.")
 
 
 def _busy(error: SinkBusyError) -> ProblemError:

@@ -1,7 +1,8 @@
 """`GET /r/to/{slug}`: a referral link.
 
-Records the click, sets the cookie where the landing page will see it, and sends the visitor on with `via=CODE`. It
-never redirects anywhere but to the program's own sites.
+Records the click, sets the cookie where the landing page will see it, and sends the visitor on with `via=CODE` and the
+cross-domain token, by which the snippet there knows that its landing is this click. It never redirects anywhere but to
+the program's own sites.
 """
 
 import base64
@@ -9,11 +10,11 @@ import os
 import re
 import unicodedata
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from ingest.browser_events import AGENT_MAX
 from ingest.client_address import UNKNOWN
-from ingest.cookie import cookie_value, first_touch_id, read_cookie, set_cookie
+from ingest.cookie import cookie_value, first_touch_id, read_cookie, set_cookie, token_of
 from ingest.directory import LinkTarget
 from ingest.drops import DropReason
 from ingest.events import STATE_GPC, InboxClick, encode_click
@@ -21,7 +22,7 @@ from ingest.http import NO_STORE, Answer, Headers, headers_of
 from ingest.problems import ProblemError
 from ingest.setup import EdgeSetup
 
-CODE_PARAMETER = "via"
+CODE_PARAMETER = "via"  # unless the operator names others
 FORWARDED = re.compile(r"^(?:sub[1-5]|utm_[a-z_]{1,20})$")
 QUERY_MAX = 2048  # characters of a link's query that are looked at
 PARAMETERS_MAX = 20
@@ -62,6 +63,7 @@ async def _record(
     is_anonymous = headers.get(b"sec-gpc") == b"1" and link.gpc == "honor"
     now_ms = setup.now_ms()
     click_id = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+    forwarded = {name: value for name, value in query.items() if FORWARDED.match(name)}
     known = None if is_anonymous else read_cookie(headers.get(b"cookie", b"").decode("latin-1"), setup.cookie_name)
     click = InboxClick(
         program_id=link.program_id,
@@ -80,23 +82,27 @@ async def _record(
         state=STATE_GPC if is_anonymous else 0,
         event_id=None,
         headers={},
-        details={name: value for name, value in query.items() if FORWARDED.match(name)} or None,
+        details=forwarded or None,
     )
     await setup.buffer.put(now_ms, encode_click(click))
     out: Headers = []
+    destination = without_parameter(destination, setup.token_name)
+    added = [*forwarded.items(), (setup.code_parameter, link.code)]
+    if is_anonymous:
+        return _redirect(with_parameters(destination, added), out)
+    state = cookie_value(click_id=click_id, code=link.code, at_ms=now_ms, previous=known)
+    added.append((setup.token_name, token_of(click_id=click_id, code=link.code, at_ms=now_ms)))
     domain = shared_domain(setup.base_host, urlsplit(destination).hostname or "")
-    if domain is not None and not is_anonymous:
-        value = cookie_value(click_id=click_id, code=link.code, at_ms=now_ms, previous=known)
+    if domain is not None:
         cookie = set_cookie(
             name=setup.cookie_name,
-            value=value,
+            value=state,
             days=link.cookie_days,
             domain=domain or None,
             secure=setup.is_secure,
         )
         out.append((b"set-cookie", cookie.encode()))
-    forwarded = [(name, value) for name, value in query.items() if FORWARDED.match(name)]
-    return _redirect(with_parameters(destination, [*forwarded, (CODE_PARAMETER, link.code)]), out)
+    return _redirect(with_parameters(destination, added), out)
 
 
 def _not_a_click(scope: dict[str, Any], _link: LinkTarget, headers: dict[bytes, bytes]) -> DropReason | None:
@@ -152,6 +158,15 @@ def with_parameters(url: str, parameters: list[tuple[str, str]]) -> str:
     added = urlencode([(name, value) for name, value in parameters if name not in taken], quote_via=quote)
     query = "&".join(part for part in (parts.query, added) if part)
     return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, parts.fragment))
+
+
+def without_parameter(url: str, name: str) -> str:
+    """Return the URL without a parameter; a token in an address that somebody copied is another visitor's."""
+    parts = urlsplit(url)
+    if name not in parts.query:
+        return url
+    kept = [part for part in parts.query.split("&") if unquote_plus(part.partition("=")[0]) != name]
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join(kept), parts.fragment))
 
 
 def shared_domain(ours: str, theirs: str) -> str | None:

@@ -1,6 +1,6 @@
 """What the public edge is given when it is built: collaborators and settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,11 +23,18 @@ class EdgeSetup:
         now_ms: Callable[[], int],
         base_url: str,
         prefix: str,
+        script_name: str,
         cookie_name: str,
+        token_name: str,
+        code_parameter: str,
         trusted_proxies: tuple[Network, ...],
-        currencies: frozenset[str],
+        currencies: Mapping[str, int],
     ) -> None:
-        """Take the collaborators. Base URL: the outside address, the only source of links; prefix: like "/r"."""
+        """Take the collaborators and names.
+
+        Base URL: the outside address, the only source of links; prefix: like "/r"; token name and code parameter: what
+        a redirect appends; currencies: ISO 4217 codes with their number of decimals.
+        """
         self.directory = directory
         self.sink = sink
         self.buffer = buffer
@@ -35,7 +42,10 @@ class EdgeSetup:
         self.base_host = urlsplit(base_url).hostname or ""
         self.is_secure = base_url.startswith("https://")
         self.prefix = prefix
+        self.script_name = script_name
         self.cookie_name = cookie_name
+        self.token_name = token_name
+        self.code_parameter = code_parameter
         self._trusted = trusted_proxies
         self._currencies = currencies
 
@@ -44,8 +54,9 @@ class EdgeSetup:
         client = scope.get("client")
         return client_address(client[0] if client else None, headers.get(FORWARDED_FOR), self._trusted)
 
-    def check_currency(self, code: str, field: str) -> str:
-        """Return a known ISO 4217 code; raises ProblemError 422 for any other."""
-        if code not in self._currencies:
-            raise invalid(FieldError(field=field, message=f'"{code}" is not a currency of ISO 4217 (like "EUR").'))
-        return code
+    def decimals_of(self, currency: str, field: str) -> int:
+        """Return how many decimals an ISO 4217 currency has; raises ProblemError 422 for an unknown one."""
+        decimals = self._currencies.get(currency)
+        if decimals is None:
+            raise invalid(FieldError(field=field, message=f'"{currency}" is not a currency of ISO 4217 (like "EUR").'))
+        return decimals

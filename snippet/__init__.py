@@ -1,7 +1,8 @@
 """The browser snippet: hands out the built files with version, ETag and integrity hash.
 
 `ingest` serves them; the pages that show an installation tag name their hash. No tracking logic lives in
-Python: the source is in `src/`, `build.mjs` turns it into `built/`, and the build hook runs that.
+Python: the source is in `src/`, `build.mjs` turns it into `built/`, and the build hook runs that. The frozen file of a
+major version is not built from the source: it is copied from `frozen/`, so that its hash stays for ever.
 """
 
 import functools
@@ -11,11 +12,13 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["BuiltFile", "NotBuiltError", "script"]
+__all__ = ["FROZEN", "Build", "BuiltFile", "NotBuiltError", "script"]
 
 BUILT = Path(__file__).parent / "built"
 
 Encoding = Literal["br", "gzip"]
+Build = Literal["x.js", "x.core.js", "x.compat.js", "x.v1.js"]
+FROZEN: frozenset[Build] = frozenset({"x.v1.js"})  # never change again, so that pages may pin their hash
 ENDINGS: dict[Encoding | None, str] = {None: "", "br": ".br", "gzip": ".gz"}
 
 
@@ -46,16 +49,17 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, _FileEntry]
 
 
-def script(encoding: Encoding | None) -> BuiltFile:
-    """Return the default snippet, x.js, in one encoding (None: plain).
+def script(encoding: Encoding | None, name: Build = "x.js") -> BuiltFile:
+    """Return one build of the snippet in one encoding (None: plain); without a name the default one.
 
-    Read once per process. Raises NotBuiltError with the remedy when it was never built.
+    `version` is that of the package, also for the frozen file. Read once per process. Raises NotBuiltError with the
+    remedy when it was never built.
     """
-    return _read("x.js", encoding)
+    return _read(name, encoding)
 
 
 @functools.cache
-def _read(name: str, encoding: Encoding | None) -> BuiltFile:
+def _read(name: Build, encoding: Encoding | None) -> BuiltFile:
     path = BUILT / f"{name}{ENDINGS[encoding]}"
     try:
         manifest = msgspec.json.decode((BUILT / "manifest.json").read_bytes(), type=_Manifest)

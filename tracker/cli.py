@@ -10,6 +10,7 @@ import os
 import sys
 from argparse import Namespace
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from attribution.scenario import ScenarioError, replay
@@ -23,6 +24,7 @@ from tracker.demo.running import run_demo
 from tracker.i18n.messages import InputError
 from tracker.installing import InstallError, Wanted, install
 from tracker.logs import configure_logs
+from tracker.neutral_names import draw_names
 from tracker.services import open_services
 from tracker.serving import PortError, serve, work
 from tracker.settings import SettingsError, database_url, load_settings
@@ -109,6 +111,7 @@ def _init(arguments: Namespace) -> int:
         program=arguments.program,
         sites=tuple(site for group in arguments.site or () for site in group),
         currency=arguments.currency,
+        names=draw_names(SystemRandom()) if arguments.neutral_names else {},
     )
     _say(arguments, asyncio.run(install(wanted)), cli_texts.init_text)
     return 0

@@ -52,6 +52,9 @@ def _running(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentPars
     init.add_argument("--program", help="name of a first program: 20 %% of sales, 30 days hold")
     init.add_argument("--site", action="append", nargs="+", metavar="ORIGIN", help="a site of that program")
     init.add_argument("--currency", default="EUR", help="ISO 4217 (EUR)")
+    init.add_argument(
+        "--neutral-names", action="store_true", help="draw the names a browser sees at random: filter lists learn names"
+    )
     serve = _add(commands, "serve", common, help="migrate, then serve everything")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
@@ -94,5 +97,5 @@ def _checks(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParse
     replay.add_argument("file")
     _add(_group(commands, "ledger", "the ledger"), "ledger verify", common, help="hold every row against every law")
     _add(_group(commands, "audit", "the audit trail"), "audit verify", common, help="walk the chain of entries")
-    events = _add(_group(commands, "events", "refused events"), "events list", common, help="list refused events")
+    events = _add(_group(commands, "events", "events as received"), "events list", common, help="list received events")
     events.add_argument("--verdict", choices=("quarantined", "accepted", "discarded"))

@@ -21,7 +21,15 @@ def init_text(answer: Answer) -> str:
             f"Signing secret   {answer['signing_secret']}   (shown this once)",
             f"Test keys        {answer['test_publishable_key']}  {answer['test_secret_key']}",
         ]
+    if "names" in answer:
+        lines += ["", "Names of your own, in molva.toml: " + ", ".join(_name_texts(answer["names"]))]
+    if "tag" in answer:
+        lines += ["", "For every page:", answer["tag"]]
     return "\n".join([*lines, "", f"Now start it:  molva serve --data-dir {answer['data_dir']}"])
+
+
+def _name_texts(names: Answer) -> list[str]:
+    return [f"{name} {' '.join(value) if isinstance(value, list) else value}" for name, value in names.items()]
 
 
 def _migrate_text(answer: Answer) -> str:
@@ -82,9 +90,10 @@ def _problem_text(problem: Any) -> str:
 
 def _events_text(answer: Answer) -> str:
     if not answer["data"]:
-        return "No event was refused."
+        return "There are no such events."
     return "\n".join(
-        f"{event['id']}  {event['received_at']}  {event['source']}  {event['cause']}" for event in answer["data"]
+        f"{event['id']}  {event['received_at']}  {event['source']}  {event['cause'] or event['code']}"
+        for event in answer["data"]
     )
 
 

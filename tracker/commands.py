@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from tracker.audit import store as audit
 from tracker.audit.chain import first_broken
+from tracker.custom_events import store as custom_events
+from tracker.custom_events.types import CustomEventRow
 from tracker.db.ids import IdError, canonical_id
 from tracker.db.migrating import current_revision, newest_revision
 from tracker.i18n.messages import InputError, msg
@@ -22,6 +24,7 @@ from tracker.ledger.verify import verify_ledger
 from tracker.partners import store as partners
 from tracker.programs import store as programs
 from tracker.quarantine import store as quarantine
+from tracker.quarantine.store import QuarantinedEvent
 from tracker.services import Services
 from tracker.users import store as users
 from tracker.users.passwords import check_password, hash_password, new_password
@@ -195,8 +198,24 @@ async def check_audit(services: Services, _params: Params) -> Answer:
 
 
 async def list_events(services: Services, params: Params) -> Answer:
-    """Return refused events, newest first."""
-    found = await services.db.read(lambda conn: quarantine.list_events(conn, verdict=params.get("verdict")))
+    """Return refused reports and, as accepted, custom events; newest first."""
+    verdict = params.get("verdict")
+
+    def load(conn: Connection) -> list[tuple[QuarantinedEvent | CustomEventRow, Answer]]:
+        refused = quarantine.list_events(conn, verdict=verdict)
+        kept = custom_events.list_events(conn) if verdict in (None, "accepted") else []
+        told: list[tuple[QuarantinedEvent | CustomEventRow, Answer]] = [
+            (event, {"source": event.source, "code": event.code, "cause": event.cause, "verdict": event.verdict})
+            for event in refused
+        ]
+        told += [
+            (event, {"source": "browser_event", "code": event.name, "cause": "", "verdict": "accepted"})
+            for event in kept
+        ]
+        return told
+
+    found = await services.db.read(load)
+    found.sort(key=lambda one: (one[0].received_at_ms, one[0].event_id), reverse=True)
     return {
         "data": [
             {
@@ -204,13 +223,10 @@ async def list_events(services: Services, params: Params) -> Answer:
                 "program_id": event.program_id,
                 "livemode": event.livemode,
                 "received_at": show_instant(event.received_at_ms),
-                "source": event.source,
-                "code": event.code,
-                "cause": event.cause,
-                "verdict": event.verdict,
+                **fields,
                 "payload": event.payload.decode("utf-8", "backslashreplace"),
             }
-            for event in found
+            for event, fields in found[: quarantine.PAGE_MAX]
         ]
     }
 

@@ -8,13 +8,14 @@ from collections import defaultdict
 
 from sqlalchemy import Connection
 
-from ingest.directory import LinkTarget, Referral, Site
+from ingest.directory import Discount, LinkTarget, Referral, Site
 from tracker.keys import store as keys
 from tracker.keys.make import digest_of, signing_bytes, signing_value
 from tracker.keys.types import ApiKey
 from tracker.links import store as links_store
 from tracker.partners import store as partners
 from tracker.programs import store as programs
+from tracker.programs.types import Program
 
 
 class Snapshot:
@@ -70,6 +71,8 @@ class Snapshot:
                 cookie_days=program.settings.cookie_days,
                 gpc=program.settings.gpc,
                 signing_secrets=signing[(key.program_id, key.livemode)],
+                clean_urls=program.settings.clean_urls,
+                discount=_discount_of(program),
             )
         active = {one.enrollment_id: one for one in enrolled if one.status == "active"}
         codes = [(one.program_id, one.code, one) for one in active.values()]
@@ -111,3 +114,12 @@ class Snapshot:
                 value = signing_value(secret=self._secret, key_id=key.key_id)
                 found[(key.program_id, key.livemode)] += (signing_bytes(value),)
         return found
+
+
+def _discount_of(program: Program) -> Discount | None:
+    """Return what the program's pages show a referred visitor; a fixed amount is in the program's currency."""
+    told = program.settings.referred_discount
+    if told is None:
+        return None
+    currency = program.currency if told.kind == "amount" else None
+    return Discount(kind=told.kind, value=told.value, currency=currency, code=told.code)

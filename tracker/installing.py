@@ -15,6 +15,7 @@ from tracker.programs import store as programs
 from tracker.programs.defaults import default_settings
 from tracker.services import Services
 from tracker.settings import database_url, load_secret, load_settings, write_secret
+from tracker.snippet_tag import install_tag
 from tracker.users import store as users
 from tracker.users.passwords import check_password, hash_password, new_password
 
@@ -33,6 +34,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     program: str | None
     sites: tuple[str, ...]
     currency: str
+    # Settings beside the base URL, as they stand in molva.toml; the names a browser sees.
+    names: dict[str, str | list[str]] = {}
 
 
 async def install(wanted: Wanted) -> dict[str, Any]:
@@ -58,7 +61,10 @@ async def _fill(wanted: Wanted) -> dict[str, Any]:
     password = check_password(wanted.admin_password) if wanted.admin_password is not None else new_password()
     hashed = await hash_password(password)
     write_secret(wanted.data_dir)
-    (wanted.data_dir / "molva.toml").write_text(f"base_url = {json.dumps(wanted.base_url)}\n")
+    values = {"base_url": wanted.base_url, **wanted.names}
+    # A JSON text or list of texts is one of TOML too.
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
+    (wanted.data_dir / "molva.toml").write_text("".join(lines))
     settings = load_settings(wanted.data_dir)
     secret = load_secret(settings, wanted.data_dir)
     database = open_database(database_url(settings, wanted.data_dir))
@@ -70,6 +76,10 @@ async def _fill(wanted: Wanted) -> dict[str, Any]:
     finally:
         await database.close()
     answer: dict[str, Any] = {"data_dir": str(wanted.data_dir), **made, "admin_email": wanted.admin_email}
+    if wanted.names:
+        answer["names"] = wanted.names
+        if "publishable_key" in made:
+            answer["tag"] = install_tag(settings, key=made["publishable_key"])
     return answer | ({"admin_password": password} if wanted.admin_password is None else {})
 
 

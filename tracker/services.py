@@ -14,6 +14,7 @@ from starlette.requests import Request
 from ingest.buffer import ClickBuffer
 from ingest.client_address import client_address
 from ingest.countries import CountryFile
+from ingest.redirects import CODE_PARAMETER
 from ingest.setup import EdgeSetup
 from tracker.clicks import store as clicks
 from tracker.clicks.project import Enricher, project_batch, project_inbox
@@ -61,9 +62,12 @@ class Services:
             now_ms=self.now_ms,
             base_url=self.settings.base_url,
             prefix=self.settings.public_prefix,
+            script_name=self.settings.script_name,
             cookie_name=self.settings.cookie_name,
+            token_name=self.settings.token_name,
+            code_parameter=(self.settings.url_parameters or (CODE_PARAMETER,))[0],
             trusted_proxies=self._trusted,
-            currencies=frozenset(EXPONENTS),
+            currencies=EXPONENTS,
         )
 
     def now_ms(self) -> int:

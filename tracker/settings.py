@@ -6,6 +6,7 @@ filter lists learn names.
 
 import difflib
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -23,6 +24,20 @@ SECRET_MIN = 32  # bytes
 
 # Ways to say where the data is; not settings themselves.
 _NOT_SETTINGS = frozenset({"data_dir"})
+_LISTS = ("trusted_proxies", "url_parameters")
+# Words of JavaScript and names every page has already: no script can be called by them (ECMA-262 12.7.2, HTML 7.2).
+_TAKEN_GLOBALS = frozenset(
+    re.findall(
+        r"\w+",
+        "await break case catch class const continue debugger default delete do else enum export extends false finally "
+        "for function if implements import in instanceof interface let new null package private protected public "
+        "return static super switch this throw true try typeof var void while with yield "
+        "document location name self status top undefined window",
+    )
+)
+
+# The snippet reads names of letters, digits and underscores.
+ParameterName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]{1,32}\Z")]
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +52,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+\Z")] = "http://127.0.0.1:8000"
     database_url: str = ""
     public_prefix: Annotated[str, msgspec.Meta(pattern=r"^/[a-z0-9-]{1,20}\Z")] = "/r"
+    script_name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9]{0,15}\Z")] = "x"
     cookie_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z")] = "_mv"
+    global_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_$][A-Za-z0-9_$]{0,31}\Z")] = "molva"
+    token_name: ParameterName = "_mv"  # noqa: S105  # The name of a URL parameter.
+    # Names of the code's URL parameters, best first; empty means the snippet's own list.
+    url_parameters: Annotated[tuple[ParameterName, ...], msgspec.Meta(max_length=20)] = ()
     trusted_proxies: tuple[str, ...] = ()
     country_file: str = ""
     raw_ip_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
@@ -59,8 +79,9 @@ def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Se
             near = difflib.get_close_matches(name, Settings.__struct_fields__, n=1)
             hint = f' Did you mean "{near[0]}"?' if near else " See docs/settings.md for all names."
             raise SettingsError(f'There is no setting "{name}".{hint}')
-    if "trusted_proxies" in values:
-        values["trusted_proxies"] = _listed(values["trusted_proxies"])
+    for name in _LISTS:
+        if name in values:
+            values[name] = _listed(values[name])
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -71,7 +92,20 @@ def load_settings(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Se
         )
         raise SettingsError(f"A setting is wrong: {error}.{hint} See docs/settings.md.") from error
     parse_networks(settings.trusted_proxies)
+    _check_names(settings)
     return settings
+
+
+def _check_names(settings: Settings) -> None:
+    """Refuse names that a page could not work with; raises SettingsError."""
+    if settings.global_name in _TAKEN_GLOBALS:
+        raise SettingsError(
+            f'global_name "{settings.global_name}" is a word of JavaScript or a name every page has; choose another.'
+        )
+    if settings.token_name in settings.url_parameters:
+        raise SettingsError(
+            f'token_name "{settings.token_name}" is also in url_parameters; the code and the token need two names.'
+        )
 
 
 def parse_networks(texts: tuple[str, ...]) -> tuple[Network, ...]:

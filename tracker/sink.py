@@ -9,10 +9,14 @@ from collections.abc import Callable, Sequence
 from ingest.conversions import ConversionReport, RecordOutcome
 from ingest.directory import SinkBusyError
 from ingest.enrich import read_agent
+from ingest.events import CustomEvent, KeptEvent
+from ingest.install_check import Sighting
 from tracker.clicks import store as clicks
 from tracker.clicks.project import Enricher
 from tracker.conversions.record import record
+from tracker.custom_events import store as custom_events
 from tracker.db.database import Database, DatabaseBusyError
+from tracker.installation import store as installation
 from tracker.instants import DAY_MS
 from tracker.quarantine import store as quarantine
 
@@ -48,6 +52,27 @@ class DatabaseSink:
             raise SinkBusyError(str(error)) from error
         self._wake()
         return outcome
+
+    async def keep_event(self, event: CustomEvent) -> KeptEvent:
+        """Store a custom event once."""
+        try:
+            return await self._database.write(lambda conn: custom_events.keep(conn, event))
+        except DatabaseBusyError as error:
+            raise SinkBusyError(str(error)) from error
+
+    async def note_check(self, code: str, sighting: Sighting) -> None:
+        """Note the click of an installation check that is still open.
+
+        Reads first: a made-up code costs no writing transaction.
+        """
+        now_ms = self._now_ms()
+        check_id = await self._database.read(lambda conn: installation.open_check(conn, code, now_ms=now_ms))
+        if check_id is None:
+            return
+        try:
+            await self._database.write(lambda conn: installation.note_sighting(conn, check_id, sighting, now_ms=now_ms))
+        except DatabaseBusyError as error:
+            raise SinkBusyError(str(error)) from error
 
     def count_drop(self, reason: str) -> None:
         """Count a dropped event in memory; `save_drops` stores the counts."""

@@ -240,7 +240,7 @@ def test_every_make_target_is_documented():
     targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
     documented = {name.removeprefix("make ") for name in first_names(section("development.md", "## Make targets"))}
     # What other targets need is not for people.
-    assert documented == set(targets) - {"dev", "browser"}
+    assert documented == set(targets) - {"dev", "tested-with"}
 
 
 def test_the_figures_of_the_performance_page_are_those_of_the_committed_result():

@@ -5,16 +5,18 @@ import json
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from ipaddress import ip_network
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
+import snippet
 from ingest.buffer import ClickBuffer
 from ingest.conversions import ConversionReport, RecordOutcome
 from ingest.directory import LinkTarget, Referral, SinkBusyError, Site
 from ingest.edge import PublicEdge
-from ingest.events import InboxClick, decode_click
+from ingest.events import CustomEvent, InboxClick, KeptEvent, decode_click
 from ingest.setup import EdgeSetup
 
 NOW_MS = 1_790_000_000_000
@@ -79,6 +81,7 @@ class Memory:
         self.clicks: list[InboxClick] = []
         self.batches: list[int] = []
         self.reports: list[ConversionReport] = []
+        self.custom: list[CustomEvent] = []
         self.refused: list[dict[str, Any]] = []
         self.drops: list[str] = []
         self.is_busy = False
@@ -96,6 +99,15 @@ class Memory:
             raise SinkBusyError("full")
         self.reports.append(report)
         return RecordOutcome(conversion_id="cnv_1", status=self.outcome)  # type: ignore[arg-type]
+
+    async def keep_event(self, event: CustomEvent) -> KeptEvent:
+        if self.is_busy:
+            raise SinkBusyError("full")
+        known = [each.browser_event_id for each in self.custom if each.browser_event_id is not None]
+        if event.browser_event_id in known:
+            return KeptEvent(event_id=f"evt_{known.index(event.browser_event_id) + 1}", is_new=False)
+        self.custom.append(event)
+        return KeptEvent(event_id=f"evt_{len(self.custom)}", is_new=True)
 
     def count_drop(self, reason: str) -> None:
         self.drops.append(reason)
@@ -147,9 +159,12 @@ class Edge:
                 **{
                     "base_url": "https://go.shop.example",
                     "prefix": "/r",
+                    "script_name": "x",
                     "cookie_name": "_mv",
+                    "token_name": "_mv",
+                    "code_parameter": "via",
                     "trusted_proxies": (ip_network("10.0.0.0/8"),),
-                    "currencies": frozenset({"EUR", "JPY"}),
+                    "currencies": {"EUR": 2, "JPY": 0, "KWD": 3},
                     **settings,
                 },
             )
@@ -204,6 +219,24 @@ class Edge:
 
     def follow(self, query: str = "", headers: Headers | None = None, method: str = "GET", **options: Any) -> Answer:
         return self.request(method, "/r/to/anna", headers, query=query, **options)
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """A built folder of our own with every build in every encoding; returns the content by file name."""
+    contents = {
+        f"{name}{ending}": f"/* {name}{ending} */".encode()
+        for name in get_args(snippet.Build)
+        for ending in snippet.ENDINGS.values()
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    manifest = {"version": "9.9.9", "files": {name: {"sri": f"sha384-{name}"} for name in get_args(snippet.Build)}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    snippet._read.cache_clear()
+    monkeypatch.setattr(snippet, "BUILT", tmp_path)
+    yield contents
+    snippet._read.cache_clear()
 
 
 @pytest.fixture

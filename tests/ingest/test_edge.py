@@ -1,14 +1,16 @@
+import base64
 import gzip
+import hashlib
 import json
 import time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import snippet
 from ingest.browser_events import QUEUED_AGE_MAX_MS
 from ingest.drops import DropReason
-from ingest.events import STATE_FRAMED, STATE_GPC
+from ingest.events import PAGE_URL_MAX, STATE_FRAMED, STATE_GPC
 from ingest.signatures import sign
 
 KEY = "pk_live_1"
@@ -49,10 +51,19 @@ def test_without_a_visitor_the_click_stands_for_it(edge) -> None:
     assert edge.sink.clicks[0].visitor_id == "click_1"
 
 
-def test_p12_a_queued_age_is_believed_up_to_a_week(edge) -> None:
-    edge.post(CLICK | {"a": 2**53})
+@pytest.mark.parametrize(
+    ("sent", "believed"), [(2**53, QUEUED_AGE_MAX_MS), (-5000, 0)], ids=["too-old", "clock-set-back"]
+)
+def test_p12_a_queued_age_is_believed_up_to_a_week(edge, sent: int, believed: int) -> None:
+    edge.post(CLICK | {"a": sent})
 
-    assert edge.sink.clicks[0].age_ms == QUEUED_AGE_MAX_MS
+    assert edge.sink.clicks[0].age_ms == believed
+
+
+def test_long_addresses_are_shortened(edge) -> None:
+    edge.post(CLICK | {"u": "u" * 3000, "f": "f" * 3000})
+
+    assert len(edge.sink.clicks[0].page_url) == len(edge.sink.clicks[0].http_referer) == PAGE_URL_MAX
 
 
 @pytest.mark.parametrize(
@@ -91,6 +102,7 @@ def test_every_reason_of_the_events_door_is_in_the_closed_set() -> None:
         "not_navigation",
         "framed",
         "gpc",
+        "duplicate",
     }
 
 
@@ -176,6 +188,24 @@ def test_the_same_claim_sent_later_or_by_another_build_is_the_same(edge) -> None
     assert first == again != other
 
 
+def test_spellings_of_the_same_report_are_one(edge) -> None:
+    """Pages hold numbers and write currencies as they like; Base64 costs the snippet fewer bytes than hexadecimal."""
+    digest = hashlib.sha256(b"a@b.example").digest()
+    spelled = [
+        {"o": "7", "x": "8", "y": "EUR", "h": digest.hex(), "c": None, "w": None},
+        {"o": 7, "x": 8, "y": "eur", "h": base64.b64encode(digest).decode(), "c": "", "w": ""},
+        {"o": 7, "x": 8, "y": "eur", "h": base64.urlsafe_b64encode(digest).decode().rstrip("=")},
+    ]
+    for event in spelled:
+        edge.post({"t": "sale", "m": 100, **{key: value for key, value in event.items() if value is not None}})
+
+    assert len({report.request_digest for report in edge.sink.reports}) == 1
+    for report in edge.sink.reports:
+        assert (report.external_id, report.customer.external_id, report.currency) == ("7", "8", "EUR")
+        assert report.email_sha256 == digest.hex()
+        assert (report.click_id, report.visitor_id) == (None, None)
+
+
 def signed_headers(body: bytes, *, secret: bytes = SECRET, age_s: int = 0) -> list[tuple[str, str]]:
     timestamp = str(int(time.time()) - age_s)
     signature = sign(secret, message_id="msg_1", timestamp=timestamp, content=body)
@@ -245,7 +275,7 @@ def test_p13_a_refused_event_of_a_known_key_is_kept_as_bytes(edge) -> None:
 
 
 def test_a_refused_event_of_an_unknown_key_is_not_kept(edge) -> None:
-    assert edge.post(b'{"k":"pk_live_2","t":"nonsense"}').status == 422
+    assert edge.post(b'{"k":"pk_live_2","t":"refund"}').status == 422
     assert edge.post(b"rubbish").status == 400
     assert not edge.sink.refused
 
@@ -469,6 +499,51 @@ def test_head_of_the_script_has_its_length_and_no_body(edge) -> None:
 
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("content-length") == str(len(snippet.script(None).body))
+
+
+@pytest.mark.parametrize(
+    ("path", "build"),
+    [("/r/x.js", "x.js"), ("/r/x.core.js", "x.core.js"), ("/r/x.compat.js", "x.compat.js"), ("/r/x.v1.js", "x.v1.js")],
+)
+@pytest.mark.parametrize(("encoding", "ending"), [("", ""), ("br", ".br"), ("gzip", ".gz")])
+def test_every_build_is_served_in_every_encoding(
+    edge, built, path: str, build: str, encoding: str, ending: str
+) -> None:
+    answer = edge.request("GET", path, [("Accept-Encoding", encoding)])
+
+    assert (answer.status, answer.header("content-encoding")) == (200, encoding or None)
+    assert answer.body == built[f"{build}{ending}"]
+    assert answer.header("vary") == "Accept-Encoding"
+    assert answer.header("access-control-allow-origin") == "*"
+    assert answer.header("cross-origin-resource-policy") == "cross-origin"
+    assert (answer.header("content-type") or "").startswith("text/javascript")
+
+
+def test_only_the_frozen_build_is_kept_for_ever(edge, built) -> None:
+    kept = {name: edge.request("GET", f"/r/{name}").header("cache-control") for name in get_args(snippet.Build)}
+
+    assert kept.pop("x.v1.js") == "public, max-age=31536000, immutable"
+    assert set(kept.values()) == {"public, max-age=3600, stale-while-revalidate=86400"}
+
+
+def test_the_name_of_the_script_is_a_setting(make_edge, built) -> None:
+    renamed = make_edge(script_name="m4t")
+
+    for path in ("/r/m4t.js", "/r/m4t.core.js", "/r/m4t.compat.js", "/r/m4t.v1.js"):
+        assert renamed.request("GET", path).status == 200
+        assert renamed.request("POST", path).header("allow") == "GET, HEAD"
+    for path in ("/r/x.js", "/r/x.v1.js", "/r/m4t", "/r/m4t.v2.js", "/r/.js"):
+        assert renamed.request("GET", path).status == 404
+
+
+def test_a_build_that_is_missing_is_503_with_the_remedy(edge, built, tmp_path) -> None:
+    (tmp_path / "x.core.js").unlink()
+
+    answer = edge.request("GET", "/r/x.core.js", [("Origin", SITE_ORIGIN)])
+
+    assert answer.status == 503
+    assert "make build" in answer.json["detail"]
+    assert str(tmp_path) not in answer.body.decode()
 
 
 def test_the_prefix_is_a_setting(make_edge) -> None:

@@ -6,6 +6,7 @@ import pytest
 from ingest.events import STATE_GPC
 from ingest.redirects import origin_of, shared_domain, with_parameters
 
+NOW_T36 = "tlpwu8"  # 1,790,000,000 s
 EVIL = "evil.example"
 OURS = "shop.example"
 _PLAIN = [
@@ -147,8 +148,10 @@ def test_a_followed_link_is_a_click(edge) -> None:
     answer = edge.follow("sub1=a%20b&utm_source=blog&other=x&sub9=y", [("Referer", "https://blog.example")])
 
     assert answer.status == 302
-    assert answer.header("location") == "https://shop.example/start?a=1&sub1=a%20b&utm_source=blog&via=ANNA#top"
     [click] = edge.sink.clicks
+    assert answer.header("location") == (
+        f"https://shop.example/start?a=1&sub1=a%20b&utm_source=blog&via=ANNA&_mv={click.click_id}.ANNA.{NOW_T36}#top"
+    )
     assert (click.source, click.enrollment_id, click.http_referer) == ("redirect", "enr_anna", "https://blog.example")
     assert click.details == {"sub1": "a b", "utm_source": "blog"}
     assert len(click.click_id) == 22
@@ -163,6 +166,67 @@ def test_the_cookie_of_a_link_is_for_the_landing_page(edge, make_edge) -> None:
     assert elsewhere.follow().header("set-cookie") is None
     same = make_edge(base_url="https://shop.example")
     assert "Domain" not in (same.follow().header("set-cookie") or "Domain")
+
+
+def token_in(answer, name: str = "_mv") -> str | None:
+    """Return the token as the landing page reads it."""
+    return dict(parse_qsl(urlsplit(answer.header("location")).query)).get(name)
+
+
+def test_the_token_hands_the_click_on(edge) -> None:
+    answer = edge.follow(headers=[("Cookie", "_mv=1.new.ZED.t5x~first.BORIS.t00")])
+
+    assert token_in(answer) == f"{edge.sink.clicks[0].click_id}.ANNA.{NOW_T36}"
+
+
+def test_a_link_to_another_site_carries_the_token_without_a_cookie(make_edge) -> None:
+    elsewhere = make_edge(base_url="https://links.example")
+
+    answer = elsewhere.follow()
+
+    assert answer.header("set-cookie") is None
+    assert (token_in(answer) or "").startswith(f"{elsewhere.sink.clicks[0].click_id}.ANNA.")
+
+
+def test_code_and_token_have_the_names_the_operator_chose(make_edge) -> None:
+    edge = make_edge(token_name="k7d", code_parameter="h2n", cookie_name="q_x8")
+
+    answer = edge.follow()
+
+    query = dict(parse_qsl(urlsplit(answer.header("location")).query))
+    assert query.keys() == {"a", "h2n", "k7d"}
+    assert query["h2n"] == "ANNA"
+
+
+@pytest.mark.parametrize(
+    ("headers", "method"),
+    [
+        ([("Sec-GPC", "1")], "GET"),
+        ([("Sec-Purpose", "prefetch")], "GET"),
+        ([("Sec-Fetch-Dest", "iframe")], "GET"),
+        ([], "HEAD"),
+    ],
+    ids=["gpc", "prefetch", "framed", "head"],
+)
+def test_what_is_no_visitors_click_carries_no_token(edge, headers: list, method: str) -> None:
+    assert token_in(edge.follow(headers=headers, method=method)) is None
+
+
+def test_a_paused_partners_link_carries_no_token(edge) -> None:
+    edge.directory.change_link(is_active=False)
+
+    assert token_in(edge.follow()) is None
+
+
+@pytest.mark.parametrize("headers", [[], [("Sec-GPC", "1")]], ids=["tracked", "gpc"])
+def test_a_token_somebody_copied_is_taken_out_of_the_destination(edge, headers: list) -> None:
+    """Whoever copies an address from a landing page copies the token of that visit with it."""
+    edge.directory.change_link(destination="https://shop.example/p?_mv=old.BORIS.t00&a=_mv")
+
+    answer = edge.follow(headers=headers)
+
+    assert "BORIS" not in (answer.header("location") or "")
+    assert (answer.header("location") or "").startswith("https://shop.example/p?a=_mv&via=ANNA")
 
 
 def test_a_known_browser_stays_the_same_visitor(edge) -> None:

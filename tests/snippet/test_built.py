@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import brotli
 import pytest
@@ -81,12 +82,59 @@ def test_script_carries_the_version():
     assert f'"{file.version}"'.encode() in file.body
 
 
-def test_missing_build_names_the_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(snippet, "BUILT", tmp_path)
+@pytest.fixture
+def fresh_cache() -> Iterator[None]:
+    """Files are read once per process; a test with a folder of its own must not leave them to others."""
+    snippet._read.cache_clear()
+    yield
     snippet._read.cache_clear()
 
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_cache: None) -> Path:
+    """A built folder with every build."""
+    files = {}
+    for name in get_args(snippet.Build):
+        for ending in snippet.ENDINGS.values():
+            (tmp_path / f"{name}{ending}").write_text(f"{name}{ending}")
+        files[name] = {"sri": f"sha384-{name}"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"version": "9.9.9", "files": files}))
+    monkeypatch.setattr(snippet, "BUILT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", get_args(snippet.Build))
+@pytest.mark.parametrize(("encoding", "ending"), [(None, ""), ("br", ".br"), ("gzip", ".gz")])
+def test_each_build_is_handed_out_with_its_integrity(built, name, encoding, ending):
+    file = snippet.script(encoding, name)
+
+    assert file.body == f"{name}{ending}".encode()
+    assert (file.sri, file.version) == (f"sha384-{name}", "9.9.9")
+    assert file.etag == f'"{hashlib.sha256(file.body).hexdigest()[:32]}"'
+
+
+def test_without_a_name_it_is_the_default_build(built):
+    assert snippet.script("br") == snippet.script("br", "x.js")
+
+
+def test_the_frozen_file_is_one_of_the_builds():
+    assert set(get_args(snippet.Build)) >= snippet.FROZEN == {"x.v1.js"}
+
+
+@pytest.mark.parametrize("name", get_args(snippet.Build))
+def test_missing_build_names_the_remedy(tmp_path, monkeypatch, fresh_cache, name):
+    monkeypatch.setattr(snippet, "BUILT", tmp_path)
+
     with pytest.raises(snippet.NotBuiltError, match="make build"):
-        snippet.script("br")
+        snippet.script("br", name)
+
+
+@pytest.mark.parametrize("missing", ["x.core.js.br", "manifest.json"])
+def test_half_a_build_is_none(built, missing):
+    (built / missing).unlink()
+
+    with pytest.raises(snippet.NotBuiltError, match=r"x\.core\.js\.br"):
+        snippet.script("br", "x.core.js")
 
 
 def test_currency_lists_hide_no_code_across_two_neighbours():

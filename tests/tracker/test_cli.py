@@ -19,6 +19,8 @@ import pytest
 
 from tracker.cli import main
 from tracker.db.migrating import newest_revision
+from tracker.settings import load_settings
+from tracker.snippet_tag import install_tag
 
 EXAMPLES = Path(__file__).parents[1] / "attribution" / "scenario_examples.json"
 PROGRAM = ["--program", "Friends", "--site", "https://shop.example", "--currency", "EUR"]
@@ -145,6 +147,31 @@ def test_init_takes_the_password_and_does_not_repeat_it(molva: Molva, tmp_path: 
 
     assert said.json == {"data_dir": str(tmp_path / "new"), "admin_email": "a@example.com"}
     assert (tmp_path / "new" / "molva.toml").read_text() == 'base_url = "https://go.example"\n'
+
+
+def test_init_draws_neutral_names_and_the_tag_says_them(molva: Molva, tmp_path: Path) -> None:
+    at = ["--data-dir", str(tmp_path / "new"), "--admin-email", "a@example.com", "--base-url", "https://go.example"]
+
+    said = molva("init", "--json", *at, *PROGRAM, "--neutral-names").json
+
+    names = said["names"]
+    settings = load_settings(tmp_path / "new", {})
+    assert {name: getattr(settings, name) for name in names} == names | {"url_parameters": (*names["url_parameters"],)}
+    assert said["tag"] == install_tag(settings, key=said["publishable_key"])
+    assert names["script_name"] in said["tag"]
+    assert names["cookie_name"] in said["tag"]
+
+
+def test_neutral_names_are_shown_to_a_person(molva: Molva, tmp_path: Path) -> None:
+    at = ["--data-dir", str(tmp_path / "new"), "--admin-email", "a@example.com"]
+
+    with_program = molva("init", *at, *PROGRAM, "--neutral-names").out
+    shutil.rmtree(tmp_path / "new")
+    without = molva("init", *at, "--neutral-names").out
+
+    assert "<script async src=" in with_program
+    assert "<script" not in without
+    assert "Names of your own" in without
 
 
 # Exit codes
@@ -281,7 +308,7 @@ def test_a_healthy_installation_passes_its_checks(molva: Molva, folder: Path) ->
     assert (ledger["ok"], ledger["problems"]) == (True, [])
     assert molva("audit", "verify", *at).json == {"ok": True, "problems": []}
     assert molva("events", "list", *at).json == {"data": []}
-    assert molva("events", "list", "--data-dir", str(folder)).out == "No event was refused.\n"
+    assert molva("events", "list", "--data-dir", str(folder)).out == "There are no such events.\n"
 
 
 def test_p51_an_edited_audit_entry_is_1_and_named(molva: Molva, folder: Path) -> None:

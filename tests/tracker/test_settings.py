@@ -55,6 +55,18 @@ def test_the_environment_is_above_the_file(tmp_path) -> None:
         ("", {"MOLVA_PUBLIC_PREFIX": "/r\n"}, "public_prefix"),
         ("", {"MOLVA_COOKIE_NAME": "a b"}, "cookie_name"),
         ("", {"MOLVA_COOKIE_NAME": "_mv\n"}, "cookie_name"),
+        ("", {"MOLVA_SCRIPT_NAME": "1x"}, "script_name"),
+        ("", {"MOLVA_SCRIPT_NAME": "x" * 17}, "script_name"),
+        ("", {"MOLVA_SCRIPT_NAME": "x.y"}, "script_name"),
+        ("", {"MOLVA_GLOBAL_NAME": "a-b"}, "global_name"),
+        ("", {"MOLVA_GLOBAL_NAME": "1a"}, "global_name"),
+        ("", {"MOLVA_GLOBAL_NAME": "class"}, 'global_name "class" is a word of JavaScript'),
+        ("", {"MOLVA_GLOBAL_NAME": "location"}, 'global_name "location"'),
+        ("", {"MOLVA_TOKEN_NAME": "a-b"}, "token_name"),
+        ("", {"MOLVA_TOKEN_NAME": ""}, "token_name"),
+        ("", {"MOLVA_URL_PARAMETERS": "via,a b"}, "url_parameters"),
+        ("", {"MOLVA_URL_PARAMETERS": ",".join(f"p{number}" for number in range(21))}, "url_parameters"),
+        ('token_name = "via"\nurl_parameters = ["ref", "via"]', {}, 'token_name "via" is also in url_parameters'),
         ("", {"MOLVA_LOG_LEVEL": "loud"}, "log_level"),
         ("", {"MOLVA_TRUSTED_PROXIES": "10.0.0.1/8"}, '"10.0.0.1/8" in trusted_proxies'),
         ("", {"MOLVA_TRUSTED_PROXIES": "proxy.example"}, '"proxy.example" in trusted_proxies'),
@@ -72,6 +84,19 @@ def test_a_wrong_setting_is_named_with_the_remedy(tmp_path, toml: str, environ: 
         settings_of(tmp_path, toml, **environ)
 
     assert named in str(refusal.value)
+
+
+def test_names_may_be_chosen(tmp_path) -> None:
+    settings = settings_of(
+        tmp_path,
+        'script_name = "m4t"\nurl_parameters = ["h2n", "via"]\n',
+        MOLVA_GLOBAL_NAME="$w_3",
+        MOLVA_TOKEN_NAME="k7d",
+    )
+
+    assert (settings.script_name, settings.global_name, settings.token_name) == ("m4t", "$w_3", "k7d")
+    assert settings.url_parameters == ("h2n", "via")
+    assert settings_of(tmp_path, MOLVA_URL_PARAMETERS="a, b,").url_parameters == ("a", "b")
 
 
 @pytest.mark.parametrize(("text", "expected"), [("false", False), ("0", False), ("true", True)])

@@ -9,34 +9,7 @@ from typing import Protocol
 from starlette.requests import Request
 
 from tracker.db.database import Database
-
-
-class EdgeSettings(Protocol):
-    """The settings the pages print or compare."""
-
-    @property
-    def base_url(self) -> str:
-        """The outside address, without a slash at its end; the only source of links."""
-        ...
-
-    @property
-    def public_prefix(self) -> str:
-        """The prefix of the public edge, such as `/r`."""
-        ...
-
-    @property
-    def limits(self) -> "Limits":
-        """The switch of the rate limits."""
-        ...
-
-
-class Limits(Protocol):
-    """Whether sign-ins are limited."""
-
-    @property
-    def enabled(self) -> bool:
-        """False switches rate limits off."""
-        ...
+from tracker.settings import Settings
 
 
 class Services(Protocol):
@@ -48,7 +21,7 @@ class Services(Protocol):
         ...
 
     @property
-    def settings(self) -> EdgeSettings:
+    def settings(self) -> Settings:
         """The installation's settings."""
         ...
 

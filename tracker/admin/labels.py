@@ -34,6 +34,13 @@ ENROLLMENT_MOVE: Mapping[tuple[str, str], str] = {
     ("paused", "left"): mark("Note as left"),
     ("banned", "active"): mark("Lift the ban"),
 }
+# Tone of a line of an installation check: the word beside its colour.
+INSTALL_TONE: Mapping[str, str] = {
+    "good": mark("Fine"),
+    "wait": mark("Look"),
+    "bad": mark("Mend"),
+    "quiet": mark("Not known"),
+}
 REASON: Mapping[str, str] = {
     "joined": mark("Joined the program"),
     "requested": mark("At the partner's request"),
@@ -104,10 +111,21 @@ GPC: Mapping[str, str] = {
 REWARD_ON: Mapping[str, str] = {"sale": mark("Sale"), "lead": mark("Lead")}
 REWARD_KIND: Mapping[str, str] = {"percent": mark("Percentage"), "fixed": mark("Fixed amount")}
 
+DISCOUNT_KIND: Mapping[str, str] = {
+    "none": mark("None"),
+    "percent": mark("Percentage"),
+    "amount": mark("Fixed amount"),
+}
+
 _TERM: Mapping[str, str] = {
     "hold_days": mark("Hold"),
     "cookie_days": mark("Cookie lives"),
     "gpc": mark("Global Privacy Control"),
+    "clean_urls": mark("Code and token leave the address"),
+    "referred_discount": mark("Discount for referred visitors"),
+    "referred_discount.kind": mark("Kind of the discount"),
+    "referred_discount.value": mark("Discount for referred visitors"),
+    "referred_discount.code": mark("Code of the discount"),
     "allow_own_purchases": mark("Partners may buy through their own link"),
     "commission_on_tax": mark("Commission on tax"),
     "commission_on_shipping": mark("Commission on shipping"),
@@ -125,6 +143,7 @@ _TERM: Mapping[str, str] = {
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "gpc": GPC,
+    "referred_discount.kind": DISCOUNT_KIND,
     "attribution.model": MODEL,
     "attribution.binding": BINDING,
     "attribution.coupon_policy": COUPON_POLICY,
@@ -138,6 +157,7 @@ _SHOWN_TERMS = (
     "attribution.commission_months",
     "cookie_days",
     "gpc",
+    "clean_urls",
     "allow_own_purchases",
     "commission_on_tax",
     "commission_on_shipping",
@@ -221,6 +241,16 @@ def reward_text(reward: Any, currency: str, speech: Translator) -> str:
     if reward.on == "lead":
         return speech.gettext("%(amount)s for every lead", amount=amount)
     return speech.gettext("%(amount)s for every sale", amount=amount)
+
+
+def discount_text(discount: Any, currency: str, speech: Translator) -> str:
+    """Return what referred visitors get, in a sentence."""
+    value = speech.money(discount.value, currency)
+    if discount.kind == "percent":
+        value = speech.percent(discount.value * 100)
+    if discount.code is None:
+        return speech.gettext("%(value)s off for referred visitors", value=value)
+    return speech.gettext("%(value)s off for referred visitors with the code %(code)s", value=value, code=discount.code)
 
 
 def _months(value: Any, speech: Translator) -> str:

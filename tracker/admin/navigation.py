@@ -24,6 +24,7 @@ MENU: tuple[MenuItem, ...] = (
     MenuItem("/admin/programs", mark("Programs"), "programs.view", "programs", mark("Work")),
     MenuItem("/admin/partners", mark("Partners"), "partners.view", "partners", mark("Work")),
     MenuItem("/admin/links", mark("Links"), "partners.view", "links", mark("Work")),
+    MenuItem("/admin/installation", mark("Installation"), "programs.view", "installation", mark("House")),
     MenuItem("/admin/users", mark("People"), "users.view", "people", mark("House")),
     MenuItem("/admin/audit", mark("Audit trail"), "audit.view", "audit", mark("House")),
 )

@@ -9,12 +9,12 @@ import msgspec
 
 from attribution.types import Settings as AttributionSettings
 from tracker.admin.forms import Form
-from tracker.admin.labels import BINDING, COUPON_POLICY, GPC, MODEL, REWARD_KIND, REWARD_ON
+from tracker.admin.labels import BINDING, COUPON_POLICY, DISCOUNT_KIND, GPC, MODEL, REWARD_KIND, REWARD_ON
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.translator import Translator
-from tracker.programs.check import WINDOW_DAYS_MAX
+from tracker.programs.check import PERCENT_MAX, WINDOW_DAYS_MAX
 from tracker.programs.defaults import default_settings
-from tracker.programs.types import ProgramSettings
+from tracker.programs.types import ProgramSettings, ReferredDiscount
 from tracker.rewards.types import RewardRule
 
 REWARD_ROWS = 4  # lines of the form; more rewards than that belong into several programs
@@ -29,6 +29,7 @@ def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> 
         "hold_days": str(settings.hold_days),
         "cookie_days": str(settings.cookie_days),
         "gpc": settings.gpc,
+        "clean_urls": "on" if settings.clean_urls else "",
         "allow_own_purchases": "on" if settings.allow_own_purchases else "",
         "commission_on_tax": "on" if settings.commission_on_tax else "",
         "commission_on_shipping": "on" if settings.commission_on_shipping else "",
@@ -38,6 +39,7 @@ def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> 
         "binding": rules.binding,
         "commission_months": "" if rules.commission_months is None else str(rules.commission_months),
     }
+    values |= _discount_fields(settings.referred_discount, currency=currency, speech=speech)
     for index, reward in enumerate(settings.rewards[:REWARD_ROWS]):
         is_percent = reward.kind == "percent"
         values[f"reward_id_{index}"] = reward.reward_id
@@ -56,6 +58,8 @@ def read_settings(form: Form, *, current: ProgramSettings, currency: str, speech
         "hold_days": form.whole("hold_days", low=0, high=365),
         "cookie_days": form.whole("cookie_days", low=1, high=400),
         "gpc": form.choice("gpc", tuple(GPC)),
+        "clean_urls": form.is_on("clean_urls"),
+        "referred_discount": _discount(form, current.referred_discount, currency=currency, speech=speech),
         "allow_own_purchases": form.is_on("allow_own_purchases"),
         "commission_on_tax": form.is_on("commission_on_tax"),
         "commission_on_shipping": form.is_on("commission_on_shipping"),
@@ -84,6 +88,38 @@ def _attribution(form: Form, current: AttributionSettings) -> AttributionSetting
         "commission_months": months,
     }
     return msgspec.structs.replace(current, **changes)
+
+
+def _discount_fields(discount: ReferredDiscount | None, *, currency: str, speech: Translator) -> dict[str, str]:
+    if discount is None:
+        return {"discount_kind": "none"}
+    value = str(discount.value) if discount.kind == "percent" else speech.amount(discount.value, currency)
+    return {"discount_kind": discount.kind, "discount_value": value, "discount_code": discount.code or ""}
+
+
+def _discount(
+    form: Form, current: ReferredDiscount | None, *, currency: str, speech: Translator
+) -> ReferredDiscount | None:
+    if not form.get("discount_kind"):
+        return current
+    kind = form.choice("discount_kind", tuple(DISCOUNT_KIND))
+    if kind == "none":
+        return None
+    if kind == "percent":
+        value = form.whole("discount_value", low=1, high=PERCENT_MAX)
+    else:
+        try:
+            value = speech.parse_money(form.get("discount_value"), currency, field="discount_value")
+        except InputError as error:
+            form.refuse(error)
+            return None
+    try:
+        code = form.get("discount_code") or None
+        return msgspec.convert({"kind": kind, "value": value, "code": code}, ReferredDiscount)
+    except msgspec.ValidationError as error:
+        field = "discount_code" if "$.code" in str(error) else "discount_value"
+        form.errors[field] = msg("This cannot be a discount; give a value above 0 and a code of at most 64 characters.")
+        return None
 
 
 def _rewards(form: Form, current: ProgramSettings, *, currency: str, speech: Translator) -> tuple[RewardRule, ...]:

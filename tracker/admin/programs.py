@@ -27,6 +27,7 @@ from tracker.programs import store
 from tracker.programs.compare import changes_between, flatten
 from tracker.programs.defaults import default_settings
 from tracker.programs.types import Program, ProgramVersion
+from tracker.snippet_tag import install_tag
 from tracker.users import store as users
 
 SITES_TEXT_MAX = 60  # lines of the sites field looked at
@@ -261,9 +262,8 @@ async def _program_page(
         **facts,
         terms=flatten(msgspec.to_builtins(facts["program"].settings)),
         history=_history(facts["versions"]),
-        tag_key=live_tag_keys[0].public_value if live_tag_keys else None,
+        tag=install_tag(settings, key=live_tag_keys[0].public_value or "") if live_tag_keys else None,
         base_url=settings.base_url,
-        script_url=f"{settings.base_url}{settings.public_prefix}/x.js",
         created=created,
         site_form=site_form or Form(),
         key_form=key_form or Form(),

@@ -1,7 +1,8 @@
 """The projector: moves acknowledged clicks from the inbox into the indexed tables and roll-ups.
 
 Load → decide → save, in small batches so that no transaction keeps the writer long. Reading the inbox again from the
-start gives the same clicks: a click id is stored once a program.
+start gives the same clicks: a click id is stored once a program. What comes again under a known id (a repeated send, or
+the landing page of a referral link that handed its click on) changes nothing and is counted as a duplicate.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Row
 
 from ingest.address_keys import address_keys
 from ingest.countries import CountryFile
+from ingest.drops import DropReason
 from ingest.enrich import Agent, read_agent
 from ingest.events import STATE_GPC, decode_click
 from tracker.clicks import store
@@ -70,10 +72,15 @@ def save_batch(conn: Connection, arrived: Sequence[Arrived]) -> None:
     stored = store.insert_clicks(conn, rows)
     people: Counter[tuple[str, int, bool]] = Counter()
     bots: Counter[tuple[str, int, bool]] = Counter()
+    known: Counter[int] = Counter()
     for row in rows:
         if row.seq in stored:
             counter = bots if row.is_bot else people
             counter[(row.enrollment_id, row.occurred_at_ms // DAY_MS, row.livemode)] += 1
+        else:
+            known[row.received_at_ms // DAY_MS] += 1
+    for day, events in sorted(known.items()):
+        store.count_drops(conn, day=day, reasons={DropReason.DUPLICATE.value: events})
     for key in sorted(people.keys() | bots.keys()):
         enrollment_id, day, livemode = key
         store.add_to_day(

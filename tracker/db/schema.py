@@ -7,9 +7,11 @@ from tracker.audit import tables as audit
 from tracker.cases import tables as cases
 from tracker.clicks import tables as clicks
 from tracker.conversions import tables as conversions
+from tracker.custom_events import tables as custom_events
 from tracker.db import tables as db
 from tracker.db.metadata import APPEND_ONLY, METADATA
 from tracker.idempotency import tables as idempotency
+from tracker.installation import tables as installation
 from tracker.jobs import tables as jobs
 from tracker.keys import tables as keys
 from tracker.ledger import tables as ledger
@@ -25,6 +27,7 @@ FEATURES = (
     partners,
     clicks,
     conversions,
+    custom_events,
     cases,
     ledger,
     users,
@@ -32,6 +35,7 @@ FEATURES = (
     quarantine,
     jobs,
     idempotency,
+    installation,
 )
 
 __all__ = ["APPEND_ONLY", "FEATURES", "METADATA"]

@@ -20,6 +20,7 @@ from tracker.programs.defaults import default_settings
 from tracker.services import Services, open_services
 from tracker.serving import serve_services, uvicorn_config
 from tracker.settings import SettingsError, write_secret
+from tracker.snippet_tag import script_url
 from tracker.users import store as users
 from tracker.users.passwords import hash_password, new_password
 
@@ -45,7 +46,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
         shop = load_shop()
         config = shop.ShopConfig(
             molva_url=base_url,
-            script_url=f"{base_url}{services.settings.public_prefix}/x.js",
+            script_url=script_url(services.settings),
             publishable_key=facts["publishable_key"],
             secret_key=facts["secret_key"],
             currency=CURRENCY,

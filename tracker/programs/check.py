@@ -8,6 +8,7 @@ from tracker.i18n.messages import InputError, msg
 from tracker.programs.types import ProgramSettings
 
 REWARDS_MAX = 10  # rewards of one program; a statement stays readable
+PERCENT_MAX = 100
 _DAY_SECONDS = 86_400
 WINDOW_DAYS_MAX = 400  # browsers forget cookies after 400 days, so a longer window promises what cannot be kept
 
@@ -29,6 +30,9 @@ def check_settings(settings: ProgramSettings) -> ProgramSettings:
         raise InputError(
             "window_days", msg("Browsers forget visits after %(days)s days; give no more.", days=WINDOW_DAYS_MAX)
         )
+    discount = settings.referred_discount
+    if discount is not None and discount.kind == "percent" and discount.value > PERCENT_MAX:
+        raise InputError("referred_discount", msg("A discount is at most 100 percent; give less."))
     try:
         read_configs(RULES, settings.fraud_rules)
     except ConfigError as error:

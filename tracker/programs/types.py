@@ -5,10 +5,22 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from attribution.types import Settings as AttributionSettings
+from ingest.events import AMOUNT_MAX, ReferralCode
 from tracker.rewards.types import RewardRule
 
 HoldDays = Annotated[int, msgspec.Meta(ge=0, le=365)]
 CookieDays = Annotated[int, msgspec.Meta(ge=1, le=400)]  # browsers clamp cookies at 400 days
+
+
+class ReferredDiscount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a referred visitor gets from the shop, for its pages to show; the shop grants it, Molva does not.
+
+    Value: whole percents, or minor units of the program's currency. Code: what to type at the checkout, if anything.
+    """
+
+    kind: Literal["percent", "amount"]
+    value: Annotated[int, msgspec.Meta(ge=1, le=AMOUNT_MAX)]
+    code: ReferralCode | None = None
 
 
 class ProgramSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,6 +31,9 @@ class ProgramSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     attribution: AttributionSettings
     cookie_days: CookieDays = 60
     gpc: Literal["honor", "ignore"] = "honor"
+    # The snippet takes code and token out of the page's address once they are kept.
+    clean_urls: bool = False
+    referred_discount: ReferredDiscount | None = None
     # Partners may buy through their own link without a finding.
     allow_own_purchases: bool = False
     # Commissions are computed on the amount with tax and shipping only when these are set.

@@ -30,6 +30,7 @@ from tracker.ledger import store as ledger_store
 from tracker.partners.store import add_partner
 from tracker.programs.defaults import default_settings
 from tracker.programs.store import create_program
+from tracker.settings import Settings
 from tracker.users.passwords import hash_now
 from tracker.users.store import add_user
 from tracker.users.types import ROLES
@@ -58,7 +59,7 @@ class Services:
 
     def __init__(self, clock: Clock, base_url: str) -> None:
         self.clock = clock
-        self.settings = SimpleNamespace(base_url=base_url, public_prefix="/r", limits=SimpleNamespace(enabled=True))
+        self.settings = Settings(base_url=base_url)
         self.secret = SECRET
         self.refreshed = 0
         self.db: Any = None

@@ -134,6 +134,49 @@ def test_refused_terms_keep_the_note(owner, world, field):
     assert 'value="Autumn"' in page.text
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"discount_kind": "percent", "discount_value": "10"}, "10% off for referred visitors"),
+        (
+            {"discount_kind": "amount", "discount_value": "5.50", "discount_code": "FRIEND"},
+            "€5.50 off for referred visitors with the code FRIEND",
+        ),
+    ],
+    ids=["percent", "amount"],
+)
+def test_discount_for_visitors_is_published_and_shown(owner, world, services, fields, words):
+    path = f"/admin/programs/{world.program.program_id}"
+
+    page = owner.send(f"{path}/terms", **TERMS, **fields, clean_urls="on")
+
+    assert page.status_code == 200
+    assert words in page.text
+    assert services.refreshed == 1
+    again = owner.get(f"{path}/terms").text
+    assert f'value="{fields["discount_value"]}"' in again
+    assert re.search(r'name="clean_urls"[^>]*checked', again)
+    assert words not in owner.send(f"{path}/terms", **TERMS, discount_kind="none").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"discount_kind": "percent", "discount_value": "101"}, "discount_value"),
+        ({"discount_kind": "percent", "discount_value": ""}, "discount_value"),
+        ({"discount_kind": "amount", "discount_value": "0"}, "discount_value"),
+        ({"discount_kind": "amount", "discount_value": "ten"}, "discount_value"),
+        ({"discount_kind": "percent", "discount_value": "5", "discount_code": "x" * 65}, "discount_code"),
+        ({"discount_kind": "gift"}, "discount_kind"),
+    ],
+)
+def test_impossible_discount_is_refused_beside_its_field(owner, world, fields, field):
+    page = owner.send(f"/admin/programs/{world.program.program_id}/terms", **TERMS, **fields)
+
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+
+
 def test_site_is_added_in_its_normal_form_and_removed(owner, world, services):
     path = f"/admin/programs/{world.program.program_id}/sites"
 

@@ -1,5 +1,6 @@
 import re
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
@@ -23,7 +24,7 @@ def test_right_password_opens_the_pages(browser):
 
 
 def test_https_cookie_is_for_this_host_and_secure(browser, services):
-    services.settings.base_url = "https://prm.example"
+    services.settings = msgspec.structs.replace(services.settings, base_url="https://prm.example")
     page = browser.get("/login")
     nonce = re.search(r"(__Host-molva_login=[^;]+)", page.headers["set-cookie"])
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)

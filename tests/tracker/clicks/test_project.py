@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import Connection, delete, func, select, text
@@ -49,6 +50,10 @@ def all_rows(conn: Connection) -> tuple[list[Any], list[Any]]:
     return rows, days
 
 
+def click_rows(conn: Connection) -> list[Any]:
+    return list(conn.execute(select(clicks).order_by(clicks.c.seq)))
+
+
 def test_p1_an_acknowledged_click_is_in_the_file_another_process_reads(world, tmp_path) -> None:
     click = world.click()
 
@@ -85,6 +90,58 @@ def test_p9_a_click_delivered_many_times_is_one(world) -> None:
     assert len(world.api("GET", "/v1/clicks").json()["data"]) == 1
     _, days = world.read(all_rows)
     assert [day[-2:] for day in days] == [(1, 0)]
+
+
+def test_a_redirect_and_its_landing_page_are_one_click(world) -> None:
+    """The landing page adopts the click the link made and sends it again, with more to tell or not."""
+    link = f"/r/to/{world.anna.slug}"
+    answer = world.request("GET", link, headers={"User-Agent": CHROME}, follow_redirects=False)
+    token = dict(parse_qsl(urlsplit(answer.headers["location"]).query))["_mv"]
+    last = token.split(".")[0]
+
+    event = {"t": "click", "c": last, "w": last, "r": "ANNA", "u": "https://shop.example/landing"}
+    headers = {"Sec-Fetch-Site": "same-site", "Host": "go.shop.example"}
+    landed = world.browser(event | {"g": "shop.example"}, headers=headers)
+
+    assert landed.json() == {"c": last, "r": "ANNA", "ttl": 60 * 86_400, "partner": {"name": "Anna"}}
+    assert f"_mv=1.{last}.ANNA." in landed.headers["set-cookie"]
+    [shown] = world.api("GET", "/v1/clicks").json()["data"]
+    assert shown["id"] == f"clk_{last}"
+    rows, days = world.read(all_rows)
+    assert [(row.click_id, row.visitor_id, row.source) for row in world.read(click_rows)] == [(last, last, "redirect")]
+    assert len(rows) == 1
+    assert [day[-2:] for day in days] == [(1, 0)]
+    assert world.read(lambda conn: store.drops_since(conn, 0)) == {"duplicate": 1}
+
+
+def test_a_click_repeated_in_one_batch_or_later_is_a_counted_duplicate(world) -> None:
+    at_ms = 20_000 * DAY_MS
+    click = make_click(world, "a")
+    world.run(world.services.db.append_inbox([(at_ms, click), (at_ms + 1, click), (at_ms + DAY_MS, click)]))
+    world.run(world.services.project())
+    world.run(world.services.db.append_inbox([(at_ms + DAY_MS, make_click(world, "a", code="OTHER"))]))
+    world.run(world.services.project())
+    world.run(world.services.project())
+
+    rows, days = world.read(all_rows)
+    assert (len(rows), [day[-2:] for day in days]) == (1, [(1, 0)])
+    assert world.read(lambda conn: store.drops_since(conn, 20_001)) == {"duplicate": 2}
+    assert world.read(lambda conn: store.drops_since(conn, 0)) == {"duplicate": 3}
+
+
+def test_a_click_known_to_another_program_counts_there_too(world) -> None:
+    """A cross-domain token may lead into a site of another program."""
+    world.run(world.services.db.append_inbox([(20_000 * DAY_MS, make_click(world, "a"))]))
+
+    def second(conn: Connection) -> str:
+        return world.make_program(conn, "Others", (), None, world.services.now_ms())
+
+    other = world.write(second)
+    world.run(world.services.db.append_inbox([(20_000 * DAY_MS, make_click(world, "a", program_id=other))]))
+    world.run(world.services.project())
+
+    assert len(world.read(all_rows)[0]) == 2
+    assert world.read(lambda conn: store.drops_since(conn, 0)) == {}
 
 
 def test_projecting_twice_changes_nothing(world) -> None:

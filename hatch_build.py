@@ -28,7 +28,14 @@ BUILD_STAMP = ".molva-lock"  # in node_modules: the lock it was installed from
 TEST_STAMP = ".molva-test-lock"
 OUTPUT_TAIL = 2000  # characters of npm's output that an error shows
 
-INPUTS = ("package.json", "package-lock.json", "hatch_build.py", "snippet/build.mjs", "snippet/src/*.js")
+INPUTS = (
+    "package.json",
+    "package-lock.json",
+    "hatch_build.py",
+    "snippet/build.mjs",
+    "snippet/src/*.js",
+    "snippet/frozen/*.js",
+)
 BUILT = Path("snippet/built")
 VENDOR = Path("tracker/admin/static/vendor")
 LOCALE = Path("tracker/locale")

@@ -131,10 +131,8 @@ export interface TagOptions {
   /** The name of the global. */
   name?: string;
   cookie?: string;
-  /** "plain" sends addresses as they are instead of their hash. */
-  email?: 'plain';
-  /** Vendors the compat build stands in for. */
-  compat?: Words;
+  /** For the compat build: the currency of sales that an old call names none for. */
+  currency?: string;
   debug?: boolean;
 }
 

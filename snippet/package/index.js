@@ -39,7 +39,7 @@ const attributeOf = (option, value) => {
   // What is off unless it is asked for is left out; an empty text switches a field or a domain off.
   if (value === false && /^(debug|clean)$/.test(option)) return undefined;
   if (value === false) return /^(field|domain)$/.test(option) ? '' : 'off';
-  if (Array.isArray(value)) return value.join(option === 'compat' ? ',' : ' ');
+  if (Array.isArray(value)) return value.join(' ');
   return value === undefined || value === null ? undefined : String(value);
 };
 

@@ -1,6 +1,7 @@
 """The docs say what the code does: names, defaults, options, routes and fields are compared, links resolve."""
 
 import argparse
+import importlib.util
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
+import snippet
 from attribution.models import MODELS
 from attribution.types import Reason
 from fraud_rules.registry import RULES
@@ -206,15 +208,36 @@ def test_every_required_wire_key_is_called_required():
 
 
 def test_every_option_of_the_tag_is_documented():
-    source = (ROOT / "snippet/src/page.js").read_text()
-    (names,) = re.findall(r"export const \{\s*([^}]*?)\s*\} = tag\.dataset", source)
-    options = {f"data-{part.split(':')[0].split('=')[0].strip()}" for part in names.rstrip(",").split(",")}
-    assert first_names(section("snippet.md", "## Options of the tag")) == options
+    source = (ROOT / "snippet/src/x.js").read_text()
+    taken = re.sub(r"'[^']*'", "", ", ".join(re.findall(r"(?:const|let) \{([^}]*)\} = option", source)))
+    names = {part.split(":")[0].split("=")[0].strip() for part in taken.split(",") if part.strip()}
+    names |= set(re.findall(r"option\.(\w+)", source)) | set(re.findall(r"'(\w+)' in option", source))
+    documented = first_names(section("snippet.md", "## Options of the tag"))
+    assert documented == {f"data-{name}" for name in names}
 
 
 def test_the_default_parameters_of_the_snippet_are_documented():
-    (names,) = re.findall(r"\? '([a-z_ ]+)' : ''", (ROOT / "snippet/src/code.js").read_text())
+    (names,) = re.findall(r"replace\('\+', '([a-z_ ]+) '\)", (ROOT / "snippet/src/x.js").read_text())
     assert f"`{names}`" in (DOCS / "snippet.md").read_text()
+
+
+def size_table_of(scripts):
+    spec = importlib.util.spec_from_file_location("sizes", ROOT / "benchmarks/snippet/sizes.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.table(scripts)
+
+
+def test_the_size_table_is_that_of_the_committed_result_and_of_the_built_files():
+    """After a change of the snippet: run benchmarks/snippet/sizes.py and put its table into the page."""
+    scripts = json.loads(max((ROOT / "benchmarks/results").glob("snippet-sizes-*.json")).read_text())["scripts"]
+    ours = {entry["name"]: (entry["shipped"]["raw"], entry["shipped"]["br"]) for entry in scripts}
+    built = json.loads((ROOT / "snippet/built/manifest.json").read_text())["files"]
+
+    assert "\n".join(size_table_of(scripts)) in (DOCS / "snippet.md").read_text()
+    for name in built.keys() - snippet.FROZEN:
+        # gzip may differ by a few bytes with the version of Node.
+        assert ours[f"Molva `{name}`"] == (built[name]["sizes"]["plain"], built[name]["sizes"]["br"])
 
 
 def test_every_attribution_reason_and_model_is_documented():

@@ -91,7 +91,7 @@ def test_blocks_are_what_they_say(page, tmp_path):
 
 def test_attributes_named_on_the_pages_are_options_of_the_tag():
     source = (ROOT / "snippet/package/index.d.ts").read_text().split("interface TagOptions {")[1].split("\n}")[0]
-    known = set(re.findall(r"^  (\w+)\??: ", source, re.MULTILINE)) | {"referral-fill"}
+    known = set(re.findall(r"^  (\w+)\??: ", source, re.MULTILINE)) | {"referral-fill", "rewardful"}
     for page in PAGES:
         assert set(re.findall(r"[^\w-]data-([a-z-]+)", page.read_text())) - {""} <= known, page.name
 

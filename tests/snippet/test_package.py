@@ -128,7 +128,7 @@ import { load, watch, type Molva, type Referral, type Report } from 'molva-snipp
 const molva: Molva = load({
   key: 'pk_test', api: '/r', params: ['via', 'ref'], touch: 'first', days: 30, domain: false, domains: ['a.example'],
   token: '_x', clean: true, consent: 'auto', gpc: 'ignore', field: 'partner', stripe: false, spa: 'off',
-  skip: '/checkout', bots: 'drop', name: 'molva', cookie: '_mv', email: 'plain', compat: ['rewardful'], debug: true,
+  skip: '/checkout', bots: 'drop', name: 'molva', cookie: '_mv', currency: 'EUR', debug: true,
   nonce: 'n', waitMs: 10,
 });
 const found: Referral | null = await molva.ready(referral => { referral?.first.code; });

@@ -28,9 +28,10 @@ const read = () => (off ? '' : (attempt(() => page.cookie) + cookie + '=' + atte
 /** Store a state; empty forgets it. The domain is the widest of two labels or more that the browser takes. */
 const save = state => {
   const write = wanted => {
-    page.cookie = cookie + '=1.' + state + ';path=/;samesite=lax;max-age=' + (state && days * DAY_S) + wanted + (location.protocol > 'http:' ? ';secure' : '');
+    page.cookie = cookie + '=1.' + state + ';path=/;samesite=lax;max-age=' + (state ? days * DAY_S : 0) + wanted + (location.protocol > 'http:' ? ';secure' : '');
     return state && page.cookie.includes(state);
   };
+  domain = '';
   attempt(() => localStorage[cookie] = '1.' + state);
   attempt(() => location.hostname.split('.').reduceRight((tail, label) => {
     label += '.' + tail;

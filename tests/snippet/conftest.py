@@ -47,6 +47,7 @@ class Site:
         self.body = ""
         self.attributes = ""
         self.stub = False
+        self.build: snippet.Build = "x.js"
 
     def url(self, path: str = "/", host: str = "localhost") -> str:
         return f"http://{host}:{self.port}{path}"
@@ -72,7 +73,7 @@ def _handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             if urlsplit(self.path).path == "/r/x.js":
-                self.reply(200, "text/javascript", snippet.script(None).body)
+                self.reply(200, "text/javascript", snippet.script(None, site.build).body)
             else:
                 self.reply(200, "text/html; charset=utf-8", site.html().encode())
 

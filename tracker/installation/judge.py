@@ -9,7 +9,7 @@ from ingest.install_check import Sighting
 from tracker.i18n.messages import Message, mark, msg
 from tracker.installation.hosting import Hosting, rank_hosting
 from tracker.installation.markup import event_url, is_skipped
-from tracker.installation.types import InstallCheck, KeyStanding, Line, PageReading, ScriptReading, Tag
+from tracker.installation.types import InstallCheck, KeyStanding, Line, PageReading, ScriptReading, Tag, Tone
 from tracker.outgoing import Trouble
 
 COOKIE_OK = 1 << 0  # state bits of the click, docs/snippet.md "Wire keys"
@@ -30,7 +30,7 @@ _TROUBLE: dict[Trouble, Message] = {
     "too_slow": msg("The page took too long to answer this server."),
     "encoded": msg("The page came compressed although this server asked for plain text, so it was not read."),
 }
-_KEYS: dict[KeyStanding, tuple[str, Message, Message | None]] = {
+_KEYS: dict[KeyStanding, tuple[Tone, Message, Message | None]] = {
     "live": ("good", msg("The tag carries this program's live key."), None),
     "test": (
         "wait",
@@ -64,7 +64,7 @@ _DROPS: dict[str, tuple[Message, Message]] = {
         msg("Wait a minute, then open the page again."),
     ),
 }
-_HOSTING: dict[Hosting, tuple[str, Message, Message | None]] = {
+_HOSTING: dict[Hosting, tuple[Tone, Message, Message | None]] = {
     "own_host": (
         "good",
         msg("The click went to the page's own host, the best place there is: browsers keep its cookie longest."),
@@ -118,7 +118,7 @@ def judge_reading(check: InstallCheck, *, base_url: str) -> list[Line]:
     if tag is None:
         return lines
     tone, text, remedy = _KEYS[page.key_standing]
-    lines.append(Line(tone=tone, title=KEY, text=text, remedy=remedy))  # type: ignore[arg-type]
+    lines.append(Line(tone=tone, title=KEY, text=text, remedy=remedy))
     lines.append(_script_line(check.reading.script))
     lines.append(_policy_line(page, tag, check.page_url, base_url))
     if tag.consent != "granted":
@@ -153,7 +153,7 @@ def judge_click(
     return [
         Line(tone="good", title=CLICK, text=text),
         _cookie_line(sighting),
-        Line(tone=tone, title=HOSTING, text=why, remedy=remedy_or_none),  # type: ignore[arg-type]
+        Line(tone=tone, title=HOSTING, text=why, remedy=remedy_or_none),
     ]
 
 

@@ -113,7 +113,7 @@ def test_prerendered_page_nobody_sees_is_no_click(prerendering, sites, molva):
 def test_prerendered_page_clicks_once_it_is_shown(prerendering, sites, molva):
     """The debugging protocol makes Chromium load the page anew instead of showing the prerendered one; still one click.
 
-    tests/snippet/test_browser.py shows a page that was prerendered, with the browser's part played.
+    tests/snippet/test_trouble.py shows a page that was prerendered, with the browser's part played.
     """
     prerendering.click("a")
 

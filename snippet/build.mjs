@@ -17,8 +17,8 @@ const [version, target = join(here, 'built')] = process.argv.slice(2);
 // with every byte that is won.
 const BUILDS = {
   'x.core.js': { entry: 'core.js', limit: 1180 },
-  'x.js': { entry: 'x.js', limit: 3105 },
-  'x.compat.js': { entry: 'x.js', compat: true, limit: 3825 },
+  'x.js': { entry: 'x.js', limit: 3125 },
+  'x.compat.js': { entry: 'x.js', compat: true, limit: 3845 },
 };
 // Published once and never changed: pages pin its hash.
 const FROZEN = ['x.v1.js'];

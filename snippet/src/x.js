@@ -79,7 +79,9 @@ const get = () => {
 
 const tell = word => page.dispatchEvent(new CustomEvent('molva:' + word, { detail: get() }));
 
-const keep = () => stored = !!attempt(() => localStorage[cookie] = JSON.stringify(memory));
+/** Write the record, or remove it where nothing is left to remember. */
+const keep = () => stored = !!attempt(() => memory.r.s || memory.o || Object.keys(memory.q)[0]
+  ? localStorage[cookie] = JSON.stringify(memory) : delete localStorage[cookie]);
 
 /** Make a referral the current one, on the widest cookie domain that the browser takes; an empty one deletes. */
 const save = r => {
@@ -251,7 +253,6 @@ const methods = {
     click = 0;
     memory.q = {};
     save({ s: '' });
-    attempt(() => delete localStorage[cookie]);
   },
   optout: value => {
     methods.reset();

@@ -29,7 +29,7 @@ def referral(page: Page) -> Any:
 
 def record(page: Page) -> dict[str, Any]:
     """What the snippet keeps in localStorage: r the referral, q what waits, d the cookie's domain, o the opt-out."""
-    return page.evaluate("() => JSON.parse(localStorage.getItem('_mv')) || {}")
+    return page.evaluate("() => JSON.parse(localStorage.getItem('_mv')) || { r: {}, q: {} }")
 
 
 def base36(number: int) -> str:

@@ -17,7 +17,7 @@ import hatch_build
 import snippet
 
 ROOT = Path(__file__).parents[2]
-FROZEN_SRI = "sha384-6S1gHiKz20aXL6X8gb1jNPpjy6EgyykS8U3V10sWVOp5DuqRvF4BNltm0i3nXHii"
+FROZEN_SRI = "sha384-vzWOSXlIjlmxrdDZD6RuL4BDSUhER63VfkuYqRb9xuc4bznGW7iRyjaI4uAsI2Hm"
 
 
 def manifest() -> dict[str, Any]:

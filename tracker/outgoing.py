@@ -33,7 +33,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """An outside answer: header names in lower case, the body cut at 512 KiB."""
+    """An outside answer: header names in lower case, the body cut at what the caller takes (512 KiB)."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -86,17 +86,26 @@ def is_loopback_address(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-async def fetch(url: str, *, allow_loopback: bool, resolver: Resolver = resolve) -> Answered:
+async def fetch(
+    url: str,
+    *,
+    allow_loopback: bool,
+    allow_private: bool = False,
+    body_max: int = BODY_MAX,
+    within_s: float = FETCH_S,
+    resolver: Resolver = resolve,
+) -> Answered:
     """Return the answer to GET of an http(s) address; a redirect is an answer like any.
 
-    Loopback is allowed only where the caller says so (an installation on this machine checks a page on this machine).
+    Loopback is allowed only where the caller says so (an installation on this machine checks a page on this machine),
+    private networks where the operator did. At most `body_max` bytes are read, within `within_s` seconds.
     Raises OutgoingError.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
     resolved = await resolver(host)
     for address in resolved.addresses:
-        if not (is_public(address) or (allow_loopback and is_loopback_address(address))):
+        if not (allow_private or is_public(address) or (allow_loopback and is_loopback_address(address))):
             raise OutgoingError(
                 "not_public", f'"{host}" is {address} here, which is no public address; it is not asked.'
             )
@@ -105,16 +114,16 @@ async def fetch(url: str, *, allow_loopback: bool, resolver: Resolver = resolve)
     there = urlunsplit((parts.scheme, f"{shown}:{parts.port}" if parts.port else shown, parts.path, parts.query, ""))
     headers = {"Host": parts.netloc, "User-Agent": AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
     try:
-        async with asyncio.timeout(FETCH_S):
-            return await _get(there, headers, host)
+        async with asyncio.timeout(within_s):
+            return await _get(there, headers, host, body_max)
     except (TimeoutError, httpx2.TimeoutException) as error:
-        raise OutgoingError("too_slow", f'"{host}" took longer than {FETCH_S:.0f} s; try again.') from error
+        raise OutgoingError("too_slow", f'"{host}" took longer than {within_s:.0f} s; try again.') from error
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         # A tag's address may hold what no client can send; that is an address without answer, too.
         raise OutgoingError("no_answer", f'"{host}" gave no answer ({type(error).__name__}); is it up?') from error
 
 
-async def _get(url: str, headers: dict[str, str], host: str) -> Answered:
+async def _get(url: str, headers: dict[str, str], host: str, body_max: int) -> Answered:
     # The certificate is checked against the name, the connection goes to the address.
     extensions = {"sni_hostname": host}
     async with (
@@ -126,7 +135,7 @@ async def _get(url: str, headers: dict[str, str], host: str) -> Answered:
         body = bytearray()
         async for chunk in answer.aiter_raw():
             body += chunk
-            if len(body) >= BODY_MAX:
+            if len(body) >= body_max:
                 break
         pairs = tuple((name.lower(), value) for name, value in answer.headers.multi_items())
-        return Answered(status=answer.status_code, headers=pairs, body=bytes(body[:BODY_MAX]))
+        return Answered(status=answer.status_code, headers=pairs, body=bytes(body[:body_max]))

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
+from ingest.click_pipeline import RequestHeaders
 from ingest.cookie import cookie_domain, cookie_value, forget_cookie, is_doubled, read_cookie, set_cookie
 from ingest.directory import Referral, Site
 from ingest.drops import DropReason
 from ingest.events import BrowserEvent
 from ingest.http import Answer, Headers, headers_of
 from ingest.setup import EdgeSetup
-
-RequestHeaders = dict[bytes, bytes]
 
 _EXPOSED = (b"access-control-expose-headers", b"X-Molva-Drop")
 
@@ -39,7 +38,8 @@ def taken(
     The referral, where the event is a click, brings what the page may show; `extra` is put on top.
     """
     answer: dict[str, Any] = {"c": event.click_id or None, "r": referral.code if referral else event.code}
-    answer["ttl"] = site.cookie_days * 86400
+    # The snippet keeps the referral no longer than this, so 0 takes away what it wrote before it asked.
+    answer["ttl"] = 0 if site.cookieless else site.cookie_days * 86400
     if referral is not None:
         answer["partner"] = {"name": referral.partner_name}
         if site.discount is not None:
@@ -74,6 +74,9 @@ def _cookies(
     value = read_cookie(sent, setup.cookie_name)
     host = text_of(headers.get(b"host")).rsplit(":", 1)[0].lower()
     domain = cookie_domain(event.cookie_domain, host)
+    if site.cookieless:
+        places = dict.fromkeys((None, domain)) if setup.cookie_name in sent else {}
+        return [forget_cookie(setup.cookie_name, place) for place in places]
     if value is None:
         if referral is None or not event.click_id:
             return []

@@ -5,68 +5,41 @@ Leads and sales are claims unless their body is signed: they are recorded at onc
 with a name of the site's own are kept as they came and move nothing.
 """
 
-import base64
 import hashlib
 import json
 import re
-import time
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
 from ingest.amounts import minor_units
-from ingest.answers import RequestHeaders, as_dropped, drop_reason, dropped, taken, text_of
+from ingest.answers import as_dropped, drop_reason, dropped, taken, text_of
+from ingest.click_pipeline import CLICK_STEPS, REPORT_STEPS, Arrival, RequestHeaders, first_refusal
+from ingest.client_clock import read_client_time
 from ingest.conversions import ConversionReport, CustomerReport, Trust
-from ingest.directory import Site
+from ingest.directory import Circumstances, Referral, Site
 from ingest.drops import DropReason
-from ingest.events import PAGE_URL_MAX, STATE_FRAMED, STATE_GPC, BrowserEvent, CustomEvent, InboxClick, encode_click
+from ingest.events import PAGE_URL_MAX, STATE_GPC, BrowserEvent, CustomEvent, InboxClick, encode_click
 from ingest.http import Answer, headers_of, read_body, require_identity
 from ingest.install_check import is_check_code, sighting_of
-from ingest.problems import FieldError, ProblemError, invalid
+from ingest.problems import TOO_MANY, FieldError, ProblemError, invalid, too_many
 from ingest.setup import EdgeSetup
 from ingest.signatures import is_signed, signed_content
 from ingest.strict_json import loads
 from ingest.wire import decode_event
 
-QUEUED_AGE_MAX_MS = 7 * 86_400_000  # the retry queue keeps events for 7 days; older ages are made up
 AGENT_MAX = 512
-SHA256_HEX = 64  # characters
 
 _KEY_IN_BODY = re.compile(rb'"k"\s*:\s*"(pk_[A-Za-z0-9_]{1,120})"')
 _NOTED_HEADERS = (b"accept-language", b"sec-ch-ua-platform", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest")
+SIGNATURE_HEADERS = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
+_REPLAY_HEADERS = (
+    *(b"origin", b"user-agent", b"sec-gpc", b"sec-purpose"),
+    *_NOTED_HEADERS,
+    *SIGNATURE_HEADERS,
+)
 
 T = TypeVar("T")
-
-Step = Callable[[BrowserEvent, Site, RequestHeaders], DropReason | None]
-
-
-def check_origin(_event: BrowserEvent, site: Site, headers: RequestHeaders) -> DropReason | None:
-    """Pass events from the program's own pages; hygiene, not authentication."""
-    origin = headers.get(b"origin")
-    if origin is None or not site.origins or origin.decode("latin-1") in site.origins:
-        return None
-    return DropReason.ORIGIN_NOT_ALLOWED
-
-
-def check_prefetch(_event: BrowserEvent, _site: Site, headers: RequestHeaders) -> DropReason | None:
-    """Pass what a person asked for."""
-    return DropReason.PREFETCH if b"prefetch" in headers.get(b"sec-purpose", b"") else None
-
-
-def check_frame(event: BrowserEvent, _site: Site, _headers: RequestHeaders) -> DropReason | None:
-    """Pass events of pages that are not framed by another site."""
-    return DropReason.FRAMED if event.state & STATE_FRAMED else None
-
-
-def check_gpc(event: BrowserEvent, site: Site, headers: RequestHeaders) -> DropReason | None:
-    """Pass browsers that did not object to being tracked (Global Privacy Control)."""
-    objects = headers.get(b"sec-gpc") == b"1" or bool(event.state & STATE_GPC)
-    return DropReason.GPC if objects and site.gpc == "honor" else None
-
-
-CLICK_STEPS: tuple[Step, ...] = (check_origin, check_prefetch, check_frame, check_gpc)
-REPORT_STEPS: tuple[Step, ...] = (check_origin, check_gpc)
 
 
 async def take_event(setup: EdgeSetup, scope: dict[str, Any], receive: Any) -> Answer:
@@ -75,11 +48,17 @@ async def take_event(setup: EdgeSetup, scope: dict[str, Any], receive: Any) -> A
     require_identity(headers)
     body = await read_body(receive, headers.get(b"content-length"))
     try:
-        event = decode_event(body)
-        answer = await _answer(setup, event, headers, scope, body=body)
+        return await take_body(setup, body, headers, scope)
     except ProblemError as problem:
-        await _quarantine(setup, body, problem)
+        if problem.status != TOO_MANY:
+            await _quarantine(setup, body, headers, problem)
         raise
+
+
+async def take_body(setup: EdgeSetup, body: bytes, headers: RequestHeaders, scope: dict[str, Any]) -> Answer:
+    """Answer one event; a refused one comes this way again once a person has corrected it. Raises ProblemError."""
+    event = decode_event(body)
+    answer = await _answer(setup, event, headers, scope, body=body)
     if event.kind == "click" and event.code is not None and is_check_code(event.code):
         await setup.sink.note_check(event.code, sighting_of(event, headers, drop_reason(answer)))
     return answer
@@ -93,26 +72,40 @@ async def _answer(
         return dropped(setup, None, headers, DropReason.UNKNOWN_KEY)
     if event.kind == "click":
         return await _take_click(setup, event, site, headers, scope)
-    reason = next((reason for step in REPORT_STEPS if (reason := step(event, site, headers))), None)
+    reason = first_refusal(REPORT_STEPS, _arrival(event, site, headers, referral=None))
     if reason is not None:
         return dropped(setup, site, headers, reason)
     if event.kind in ("lead", "sale"):
         return await _take_conversion(setup, event, site, headers, scope, body=body)
-    return await _take_custom(setup, event, site, headers, body=body)
+    return await _take_custom(setup, event, site, headers, scope, body=body)
+
+
+def _arrival(event: BrowserEvent, site: Site, headers: RequestHeaders, *, referral: Referral | None) -> Arrival:
+    origin = headers.get(b"origin")
+    return Arrival(
+        headers=headers,
+        page_origin=None if origin is None else origin.decode("latin-1"),
+        origins=site.origins,
+        gpc=site.gpc,
+        state=event.state,
+        referral=referral,
+    )
 
 
 async def _take_click(
     setup: EdgeSetup, event: BrowserEvent, site: Site, headers: RequestHeaders, scope: dict[str, Any]
 ) -> Answer:
-    click_id, code = _need(event.click_id or None, "c"), _need(event.code, "r")
-    for step in CLICK_STEPS:
-        reason = step(event, site, headers)
-        if reason is not None:
-            return dropped(setup, site, headers, reason)
+    click_id, code = _need(event.click_id, "c"), _need(event.code, "r")
     referral = setup.directory.referral(site.program_id, code)
-    if referral is None:
-        return dropped(setup, site, headers, DropReason.UNKNOWN_CODE, body=b'{"void":true}')
+    reason = first_refusal(CLICK_STEPS["snippet"], _arrival(event, site, headers, referral=referral))
+    if reason is not None or referral is None:
+        body = b'{"void":true}' if reason is DropReason.UNKNOWN_CODE else b"{}"
+        return dropped(setup, site, headers, reason or DropReason.UNKNOWN_CODE, body=body)
+    address = setup.client_address(scope, headers)
+    if setup.limits is not None:
+        _refuse_flood(setup, setup.limits.click(address))
     now_ms = setup.now_ms()
+    age_ms, warnings = read_client_time(event, now_ms)
     click = InboxClick(
         program_id=site.program_id,
         livemode=site.livemode,
@@ -121,8 +114,8 @@ async def _take_click(
         visitor_id=event.visitor_id or click_id,
         source="snippet",
         code=referral.code,
-        age_ms=_age_ms(event),
-        address=setup.client_address(scope, headers),
+        age_ms=age_ms,
+        address=address,
         user_agent=text_of(headers.get(b"user-agent"))[:AGENT_MAX],
         page_url=_shortened(event.page_url),
         http_referer=_shortened(event.http_referer),
@@ -132,6 +125,7 @@ async def _take_click(
         event_id=event.event_id,
         headers={name.decode(): text_of(headers[name])[:200] for name in _NOTED_HEADERS if name in headers},
         details=event.metadata,
+        warnings=warnings,
     )
     await setup.buffer.put(now_ms, encode_click(click))
     return taken(setup, event, site, headers, referral=referral, now_ms=now_ms)
@@ -146,30 +140,35 @@ async def _take_conversion(
     *,
     body: bytes,
 ) -> Answer:
-    trust = _trust_of(event, site, headers, body)
     now_ms = setup.now_ms()
+    trust = _trust_of(event, site, headers, body, now_ms=now_ms)
     amount = _amount(setup, event)
+    external_id = _external_id(event)
+    address = setup.client_address(scope, headers)
+    _limit_claims(setup, trust, address)
+    age_ms, warnings = read_client_time(event, now_ms)
     report = ConversionReport(
         program_id=site.program_id,
         livemode=site.livemode,
         kind="lead" if event.kind == "lead" else "sale",
         trust=trust,
-        external_id=_external_id(event),
+        external_id=external_id,
         request_digest=hashlib.sha256(msgspec.json.encode(_claimed(event, amount), order="sorted")).digest(),
-        occurred_at_ms=now_ms - _age_ms(event),
+        occurred_at_ms=now_ms - age_ms,
         received_at_ms=now_ms,
         amount=amount,
-        currency=event.currency.upper() if event.currency else None,
-        customer=CustomerReport(external_id=_text(event.customer_id), email=event.email),
-        email_sha256=_as_hex(event.email_sha256),
-        click_id=event.click_id or None,
-        visitor_id=event.visitor_id or event.click_id or None,
+        currency=event.currency,
+        customer=CustomerReport(external_id=event.customer_id, email=event.email),
+        email_sha256=event.email_sha256,
+        click_id=event.click_id,
+        visitor_id=event.visitor_id or event.click_id,
         promo_code=event.coupon,
         partner_code=event.code,
         metadata=event.metadata or {},
-        address=setup.client_address(scope, headers),
+        address=address,
         user_agent=text_of(headers.get(b"user-agent"))[:AGENT_MAX],
         source="browser",
+        warnings=warnings,
     )
     outcome = await setup.sink.record_conversion(report)
     if outcome.status == "conflict":
@@ -184,19 +183,26 @@ async def _take_conversion(
 
 
 async def _take_custom(
-    setup: EdgeSetup, event: BrowserEvent, site: Site, headers: RequestHeaders, *, body: bytes
+    setup: EdgeSetup,
+    event: BrowserEvent,
+    site: Site,
+    headers: RequestHeaders,
+    scope: dict[str, Any],
+    *,
+    body: bytes,
 ) -> Answer:
-    trust = _trust_of(event, site, headers, body)
     now_ms = setup.now_ms()
+    trust = _trust_of(event, site, headers, body, now_ms=now_ms)
+    _limit_claims(setup, trust, setup.client_address(scope, headers))
     custom = CustomEvent(
         program_id=site.program_id,
         livemode=site.livemode,
         name=event.kind,
         trust=trust,
         browser_event_id=event.event_id,
-        click_id=event.click_id or None,
-        visitor_id=event.visitor_id or event.click_id or None,
-        occurred_at_ms=now_ms - _age_ms(event),
+        click_id=event.click_id,
+        visitor_id=event.visitor_id or event.click_id,
+        occurred_at_ms=now_ms - read_client_time(event, now_ms).age_ms,
         received_at_ms=now_ms,
         payload=body,
     )
@@ -211,7 +217,7 @@ def _amount(setup: EdgeSetup, event: BrowserEvent) -> int | None:
         _need(event.amount, "m")
     if event.amount is None and event.currency is None:
         return None
-    currency = _need(event.currency, "y").upper()
+    currency = _need(event.currency, "y")
     decimals = setup.decimals_of(currency, "y")
     return None if event.amount is None else minor_units(event.amount, currency=currency, decimals=decimals)
 
@@ -219,43 +225,34 @@ def _amount(setup: EdgeSetup, event: BrowserEvent) -> int | None:
 def _external_id(event: BrowserEvent) -> str:
     if event.kind == "lead" and event.order_id is None and event.event_id is not None:
         return event.event_id
-    return str(_need(event.order_id, "o"))
+    return _need(event.order_id, "o")
 
 
-def _text(number: str | int | None) -> str | None:
-    """Return a shop's number as text; pages often hold it as a number."""
-    return None if number is None else str(number)
+def _limit_claims(setup: EdgeSetup, trust: Trust, address: str) -> None:
+    """Refuse floods of what anybody can send; what a shop signed is never too much."""
+    if setup.limits is not None and trust == "unverified":
+        _refuse_flood(setup, setup.limits.report(address))
 
 
-def _age_ms(event: BrowserEvent) -> int:
-    return max(0, min(event.age_ms, QUEUED_AGE_MAX_MS))
+def _refuse_flood(setup: EdgeSetup, wait_s: float) -> None:
+    """Answer 429, after which the snippet's queue tries again: a drop would lose real events for good."""
+    if wait_s > 0:
+        setup.sink.count_drop(DropReason.RATE_LIMITED.value)
+        raise too_many(wait_s, headers={"X-Molva-Drop": DropReason.RATE_LIMITED.value})
 
 
 def _shortened(url: str | None) -> str | None:
     return url[:PAGE_URL_MAX] if url else url
 
 
-def _as_hex(digest: str | None) -> str | None:
-    """Return a SHA-256 in hexadecimal; browsers make Base64 with fewer bytes of script."""
-    if digest is None or len(digest) == SHA256_HEX:
-        return digest
-    return base64.urlsafe_b64decode(digest.rstrip("=").replace("+", "-").replace("/", "_") + "=").hex()
-
-
 def _claimed(event: BrowserEvent, amount: int | None) -> dict[str, Any]:
-    """Return what makes two reports the same: their content, not when, how and in which spelling it was sent."""
-    texts = {"o": _text(event.order_id), "x": _text(event.customer_id), "h": _as_hex(event.email_sha256)}
-    texts |= {
-        "y": event.currency and event.currency.upper(),
-        "c": event.click_id or None,
-        "w": event.visitor_id or None,
-    }
-    fields: dict[str, Any] = msgspec.to_builtins(event) | texts | {"m": amount}
+    """Return what makes two reports the same: their content, not when and how it was sent."""
+    fields: dict[str, Any] = msgspec.to_builtins(event) | {"m": amount}
     ways = {"i", "a", "z", "s", "n", "webhook-id", "webhook-timestamp", "webhook-signature"}
     return {name: value for name, value in fields.items() if name not in ways and value is not None}
 
 
-def _trust_of(event: BrowserEvent, site: Site, headers: RequestHeaders, body: bytes) -> Trust:
+def _trust_of(event: BrowserEvent, site: Site, headers: RequestHeaders, body: bytes, *, now_ms: int) -> Trust:
     """Return verified for a signed body, unverified for an unsigned one; a wrong signature raises 401."""
     in_headers = headers.get(b"webhook-signature")
     if in_headers is not None:
@@ -273,7 +270,7 @@ def _trust_of(event: BrowserEvent, site: Site, headers: RequestHeaders, body: by
         timestamp=timestamp,
         signature=signature,
         content=content,
-        now_s=int(time.time()),
+        now_s=now_ms // 1000,
     ):
         return "verified"
     raise ProblemError(
@@ -283,7 +280,7 @@ def _trust_of(event: BrowserEvent, site: Site, headers: RequestHeaders, body: by
     )
 
 
-async def _quarantine(setup: EdgeSetup, body: bytes, problem: ProblemError) -> None:
+async def _quarantine(setup: EdgeSetup, body: bytes, headers: RequestHeaders, problem: ProblemError) -> None:
     """Keep a refused event when the key in it is known."""
     match = _KEY_IN_BODY.search(body)
     site = setup.directory.site(match[1].decode()) if match else None
@@ -296,7 +293,15 @@ async def _quarantine(setup: EdgeSetup, body: bytes, problem: ProblemError) -> N
         code=problem.code,
         cause=problem.detail,
         payload=body,
+        circumstances=Circumstances(headers=_kept_headers(site, headers)),
     )
+
+
+def _kept_headers(site: Site, headers: RequestHeaders) -> dict[str, str]:
+    """Return the headers that taking a body again needs; who objects to being tracked leaves no browser's name."""
+    objects = headers.get(b"sec-gpc") == b"1" and site.gpc == "honor"
+    names = (b"origin", b"sec-gpc") if objects else _REPLAY_HEADERS
+    return {name.decode(): text_of(headers[name])[:AGENT_MAX] for name in names if name in headers}
 
 
 def _need(value: T | None, wire_key: str) -> T:

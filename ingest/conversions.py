@@ -63,8 +63,10 @@ class ConversionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     metadata: dict[str, Any] = {}
     address: str | None = None
     user_agent: str | None = None
-    # "api", "browser": leads no browser sent (an import) must not be judged as if one had.
+    # "api", "browser", "postback": leads no browser sent (an import) must not be judged as if one had.
     source: str = "api"
+    # What was doubtful about the browser's times; see ingest/client_clock.py.
+    warnings: tuple[str, ...] = ()
 
 
 class RecordOutcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,10 @@ its model later. See docs/snippet.md.
 
 import re
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 VALUE_MAX = 220  # bytes
+SAME_CLICK_S = 1800  # the same code within it is the same click: back button, a second tab (as in snippet/src/x.js)
 _TOUCH = r"[A-Za-z0-9_-]{1,64}\.[A-Za-z0-9_%~!*'()-]{1,128}\.[0-9a-z]{1,11}"
 _VALUE = re.compile(rf"1\.{_TOUCH}~{_TOUCH}")
 _DOMAIN = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
@@ -41,6 +42,12 @@ def _touched_at(value: str) -> int:
     return int(value.split("~", 1)[0].rsplit(".", 1)[1], 36)
 
 
+def is_same_click(value: str, *, code: str, now_ms: int) -> bool:
+    """Tell whether the newest touch of a cookie value is the same code half an hour ago at most, as for the snippet."""
+    written = unquote(value.split("~", 1)[0].split(".")[2])
+    return written.upper() == code.upper() and 0 <= now_ms // 1000 - _touched_at(value) < SAME_CLICK_S
+
+
 def first_touch_id(value: str) -> str:
     """Return the visitor id a cookie value stands for."""
     return value.split("~", 1)[1].split(".", 1)[0]
@@ -71,9 +78,9 @@ def set_cookie(*, name: str, value: str, days: int, domain: str | None, secure: 
     return "; ".join(parts)
 
 
-def forget_cookie(name: str) -> str:
-    """Return the Set-Cookie header that deletes the cookie of this host alone, which would hide the domain's."""
-    return f"{name}=; Path=/; Max-Age=0"
+def forget_cookie(name: str, domain: str | None = None) -> str:
+    """Return the Set-Cookie header that deletes the cookie of a domain, or of this host alone."""
+    return f"{name}=; Path=/; Max-Age=0" + (f"; Domain={domain}" if domain else "")
 
 
 def cookie_domain(probed: str | None, host: str) -> str | None:

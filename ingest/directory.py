@@ -32,6 +32,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     gpc: Literal["honor", "ignore"]
     signing_secrets: tuple[bytes, ...]
     clean_urls: bool = False
+    # Nothing is kept in the visitor's browser: no cookie is set, and the snippet is told to forget.
+    cookieless: bool = False
     discount: Discount | None = None
 
 
@@ -54,6 +56,38 @@ class LinkTarget(msgspec.Struct, frozen=True, kw_only=True):
     cookie_days: int
     gpc: Literal["honor", "ignore"]
     is_active: bool
+    cookieless: bool = False
+
+
+class PostbackTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """What a postback key stands for; amounts without a currency are in the program's."""
+
+    key_id: str
+    program_id: str
+    livemode: bool
+    currency: str
+
+
+class PostbackOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a postback: which conversion it made, or had made before.
+
+    `is_changed`: the same click, transaction and status had come with another amount, which stays. `is_conflict`: the
+    number belongs to another report, which stays.
+    """
+
+    conversion_id: str
+    is_changed: bool = False
+    is_conflict: bool = False
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came with a refused body and its door needs to take it again; never an address.
+
+    `clock_ahead_ms`: how far the program's test clock was ahead.
+    """
+
+    headers: dict[str, str] = {}
+    clock_ahead_ms: int = 0
 
 
 class Directory(Protocol):
@@ -75,6 +109,10 @@ class Directory(Protocol):
         """Return where a slug leads."""
         ...
 
+    def postback(self, key: str) -> PostbackTarget | None:
+        """Return what a postback key stands for, None when unknown or revoked."""
+        ...
+
 
 class Sink(Protocol):
     """Stores what the edge received."""
@@ -85,6 +123,13 @@ class Sink(Protocol):
 
     async def record_conversion(self, report: ConversionReport) -> RecordOutcome:
         """Store a lead, sale or refund once; returns after COMMIT. Raises SinkBusyError."""
+        ...
+
+    async def record_postback(self, report: ConversionReport) -> PostbackOutcome:
+        """Store what another tracker reports once; returns after COMMIT. Raises SinkBusyError or ProblemError 422.
+
+        A refund without an amount takes back all that is left of its sale; one of an unknown sale is refused.
+        """
         ...
 
     async def keep_event(self, event: CustomEvent) -> KeptEvent:
@@ -100,9 +145,17 @@ class Sink(Protocol):
         ...
 
     async def quarantine(
-        self, *, program_id: str, livemode: bool, source: str, code: str, cause: str, payload: bytes
+        self,
+        *,
+        program_id: str,
+        livemode: bool,
+        source: str,
+        code: str,
+        cause: str,
+        payload: bytes,
+        circumstances: Circumstances,
     ) -> None:
-        """Keep a refused event of a known key with its cause."""
+        """Keep a refused event of a known key with its cause; the source names its door (`track_sale`)."""
         ...
 
 

@@ -14,3 +14,4 @@ class DropReason(StrEnum):
     FRAMED = "framed"
     GPC = "gpc"
     DUPLICATE = "duplicate"
+    RATE_LIMITED = "rate_limited"

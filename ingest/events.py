@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ingest.whereabouts import Whereabouts
+
 WIRE_MAX = 8 * 1024  # bytes of one browser event; a typical one has 400
 METADATA_KEYS_MAX = 20
 METADATA_BYTES_MAX = 1024
@@ -22,6 +24,7 @@ MinorAmount = Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]
 # Major units as a person writes them ("19.99"); ingest/amounts.py turns them into minor units.
 DecimalAmount = Annotated[str, Meta(pattern=r"^[0-9]{1,14}(?:\.[0-9]{1,20})?\Z")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Za-z]{3}\Z")]  # taken in capitals
+NormalCurrency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
 ExternalId = Annotated[str, Meta(min_length=1, max_length=128)]
 ExternalNumber = Annotated[int, Meta(ge=0, le=2**53)]  # taken as its digits
 ReferralCode = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -31,9 +34,13 @@ Milliseconds = Annotated[int, Meta(ge=0, le=2**53)]
 Age = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 # SHA-256 in hexadecimal, or in Base64 with either alphabet.
 Sha256 = Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{64}|[A-Za-z0-9+/_-]{43}=?)\Z")]
+NormalSha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+ClickSource = Literal["snippet", "redirect", "pixel", "server"]
 
 # Bits of `s`, set by the snippet.
 STATE_FRAMED = 1 << 3
+STATE_WEBDRIVER = 1 << 6
 STATE_GPC = 1 << 7
 
 _WIRE_KEYS = {
@@ -66,8 +73,8 @@ _WIRE_KEYS = {
 }
 
 
-class BrowserEvent(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE_KEYS):
-    """One event from the snippet; unknown keys are ignored so that newer snippets meet older servers."""
+class WireEvent(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE_KEYS):
+    """One event in any spelling the wire takes; unknown keys are ignored so that newer snippets meet older servers."""
 
     key: Annotated[str, Meta(min_length=1, max_length=128)]
     # "click", "lead", "sale", or the name of a custom event; ingest/wire.py refuses other texts.
@@ -97,6 +104,17 @@ class BrowserEvent(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE_KEYS)
     webhook_id: Annotated[str, Meta(max_length=128)] | None = None
     webhook_timestamp: Annotated[str, Meta(max_length=20)] | Milliseconds | None = None
     webhook_signature: Annotated[str, Meta(max_length=512)] | None = None
+
+
+class BrowserEvent(WireEvent, frozen=True, kw_only=True):
+    """The event in its one normal spelling, which `ingest.wire.decode_event` brings every other into."""
+
+    click_id: BrowserId | None = None
+    visitor_id: BrowserId | None = None
+    order_id: ExternalId | None = None
+    currency: NormalCurrency | None = None
+    customer_id: ExternalId | None = None
+    email_sha256: NormalSha256 | None = None
 
 
 class CustomEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +152,7 @@ class InboxClick(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     enrollment_id: str
     click_id: str
     visitor_id: str
-    source: Literal["snippet", "redirect"]
+    source: ClickSource
     code: str
     age_ms: int
     address: str
@@ -146,6 +164,10 @@ class InboxClick(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     event_id: str | None
     headers: dict[str, str]
     details: dict[str, Any] | None
+    # What was doubtful about the browser's times; see ingest/client_clock.py.
+    warnings: tuple[str, ...] = ()
+    # In the address's place ("") where no raw address may be stored.
+    whereabouts: Whereabouts | None = None
 
 
 _INBOX_ENCODER = msgspec.json.Encoder()

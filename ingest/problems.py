@@ -3,12 +3,14 @@
 Every face that answers JSON uses this one form.
 """
 
+import math
 import re
-from typing import Any
+from typing import Literal
 
 import msgspec
 
 MEDIA_TYPE = "application/problem+json"
+TOO_MANY = 429
 
 # msgspec says "... - at `$.customer.email`"; the path without "$." is the field's name.
 _PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?$", re.DOTALL)
@@ -19,6 +21,18 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
 
     field: str
     message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as it is answered: `code` for programs, `detail` (cause and remedy) for people."""
+
+    type: Literal["about:blank"] = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: tuple[FieldError, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProblemError(Exception):
@@ -44,16 +58,14 @@ class ProblemError(Exception):
 
 def problem_body(problem: ProblemError, request_id: str) -> bytes:
     """Return the JSON of a problem."""
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": problem.code.replace("_", " "),
-        "status": problem.status,
-        "code": problem.code,
-        "detail": problem.detail,
-        "request_id": request_id,
-    }
-    if problem.errors:
-        body["errors"] = problem.errors
+    body = Problem(
+        title=problem.code.replace("_", " "),
+        status=problem.status,
+        code=problem.code,
+        detail=problem.detail,
+        request_id=request_id,
+        errors=problem.errors or msgspec.UNSET,
+    )
     return msgspec.json.encode(body)
 
 
@@ -70,3 +82,14 @@ def field_error(error: msgspec.ValidationError) -> FieldError:
 def invalid(error: FieldError, *, code: str = "invalid_request") -> ProblemError:
     """Return the 422 for one wrong field."""
     return ProblemError(422, code, f"{error.field or 'body'}: {error.message}", errors=(error,))
+
+
+def too_many(wait_s: float, *, headers: dict[str, str] | None = None) -> ProblemError:
+    """Return the 429 for who sends too much, with the seconds to wait."""
+    wait = max(1, math.ceil(wait_s))
+    return ProblemError(
+        TOO_MANY,
+        "rate_limited",
+        f"Too many requests at once; nothing was stored. Send it again in {wait} s.",
+        headers={"Retry-After": str(wait)} | (headers or {}),
+    )

@@ -13,20 +13,23 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from ingest.browser_events import AGENT_MAX
+from ingest.click_pipeline import CLICK_STEPS, Arrival, first_refusal
 from ingest.client_address import UNKNOWN
 from ingest.cookie import cookie_value, first_touch_id, read_cookie, set_cookie, token_of
-from ingest.directory import LinkTarget
+from ingest.directory import LinkTarget, Referral
 from ingest.drops import DropReason
 from ingest.events import STATE_GPC, InboxClick, encode_click
 from ingest.http import NO_STORE, Answer, Headers, headers_of
 from ingest.problems import ProblemError
 from ingest.setup import EdgeSetup
 
-CODE_PARAMETER = "via"  # unless the operator names others
+# The snippet's own list, unless the operator names others (snippet/src/x.js).
+CODE_PARAMETERS = ("via", "ref", "fpr", "fp_ref", "aff", "deal", "_from", "rfsn", "a_aid")
 FORWARDED = re.compile(r"^(?:sub[1-5]|utm_[a-z_]{1,20})$")
 QUERY_MAX = 2048  # characters of a link's query that are looked at
 PARAMETERS_MAX = 20
 
+_BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 # Whatever a browser might read as the end of a host or drop silently.
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
@@ -41,19 +44,28 @@ async def follow_link(setup: EdgeSetup, scope: dict[str, Any], slug: str) -> Ans
     destination = choose_destination(link, query)
     if origin_of(destination) not in link.hosts:
         raise ProblemError(404, "not_found", "This link leads to a site that the program no longer has.")
-    reason = _not_a_click(scope, link, headers)
+    address = setup.client_address(scope, headers)
+    referral = Referral(enrollment_id=link.enrollment_id, code=link.code, partner_name="") if link.is_active else None
+    arrival = Arrival(
+        headers=headers,
+        method=scope["method"],
+        gpc=link.gpc,
+        referral=referral,
+        is_over_limit=setup.is_click_over_limit(address),
+    )
+    reason = first_refusal(CLICK_STEPS["redirect"], arrival)
     if reason is not None:
         setup.sink.count_drop(reason.value)
+        if reason is DropReason.RATE_LIMITED:
+            # The landing page's snippet reports the click instead, and its queue can wait.
+            destination = with_parameters(destination, [(setup.code_parameter, link.code)])
         return _redirect(destination, [(b"x-molva-drop", reason.value.encode())])
-    if not link.is_active:
-        setup.sink.count_drop(DropReason.UNKNOWN_CODE.value)
-        return _redirect(destination, [(b"x-molva-drop", DropReason.UNKNOWN_CODE.value.encode())])
-    return await _record(setup, scope, link, headers, destination=destination, query=query)
+    return await _record(setup, address, link, headers, destination=destination, query=query)
 
 
 async def _record(
     setup: EdgeSetup,
-    scope: dict[str, Any],
+    address: str,
     link: LinkTarget,
     headers: dict[bytes, bytes],
     *,
@@ -62,9 +74,10 @@ async def _record(
 ) -> Answer:
     is_anonymous = headers.get(b"sec-gpc") == b"1" and link.gpc == "honor"
     now_ms = setup.now_ms()
-    click_id = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+    click_id = make_click_id()
     forwarded = {name: value for name, value in query.items() if FORWARDED.match(name)}
-    known = None if is_anonymous else read_cookie(headers.get(b"cookie", b"").decode("latin-1"), setup.cookie_name)
+    cookies = "" if is_anonymous or link.cookieless else headers.get(b"cookie", b"").decode("latin-1")
+    known = read_cookie(cookies, setup.cookie_name)
     click = InboxClick(
         program_id=link.program_id,
         livemode=True,
@@ -74,7 +87,7 @@ async def _record(
         source="redirect",
         code=link.code,
         age_ms=0,
-        address=UNKNOWN if is_anonymous else setup.client_address(scope, headers),
+        address=UNKNOWN if is_anonymous else address,
         user_agent="" if is_anonymous else headers.get(b"user-agent", b"").decode("latin-1")[:AGENT_MAX],
         page_url=destination[:2048],
         http_referer=None if is_anonymous else headers.get(b"referer", b"").decode("latin-1")[:2048] or None,
@@ -93,7 +106,7 @@ async def _record(
     state = cookie_value(click_id=click_id, code=link.code, at_ms=now_ms, previous=known)
     added.append((setup.token_name, token_of(click_id=click_id, code=link.code, at_ms=now_ms)))
     domain = shared_domain(setup.base_host, urlsplit(destination).hostname or "")
-    if domain is not None:
+    if domain is not None and not link.cookieless:
         cookie = set_cookie(
             name=setup.cookie_name,
             value=state,
@@ -105,15 +118,14 @@ async def _record(
     return _redirect(with_parameters(destination, added), out)
 
 
-def _not_a_click(scope: dict[str, Any], _link: LinkTarget, headers: dict[bytes, bytes]) -> DropReason | None:
-    """Return why this fetch is nobody's visit. Absent headers mean an older browser, not a robot."""
-    if b"prefetch" in headers.get(b"sec-purpose", b"") or b"prefetch" in headers.get(b"purpose", b""):
-        return DropReason.PREFETCH
-    if headers.get(b"sec-fetch-dest") in (b"iframe", b"frame", b"embed", b"object"):
-        return DropReason.FRAMED
-    if scope["method"] == "HEAD" or headers.get(b"sec-fetch-dest", b"document") != b"document":
-        return DropReason.NOT_NAVIGATION
-    return None
+def make_click_id() -> str:
+    """Return a new click's id, as the snippet makes them: 128 random bits."""
+    return base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+
+
+def is_browser_id(text: str) -> bool:
+    """Tell whether a text can be an id that a browser made."""
+    return _BROWSER_ID.match(text) is not None
 
 
 def parse_query(raw: bytes) -> dict[str, str]:

@@ -9,6 +9,7 @@ from ingest.client_address import Network, client_address
 from ingest.directory import Directory, Sink
 from ingest.http import FORWARDED_FOR
 from ingest.problems import FieldError, invalid
+from ingest.rate_limits import RateLimits
 
 
 class EdgeSetup:
@@ -26,14 +27,16 @@ class EdgeSetup:
         script_name: str,
         cookie_name: str,
         token_name: str,
-        code_parameter: str,
+        url_parameters: tuple[str, ...],
         trusted_proxies: tuple[Network, ...],
         currencies: Mapping[str, int],
+        limits: RateLimits | None,
     ) -> None:
         """Take the collaborators and names.
 
-        Base URL: the outside address, the only source of links; prefix: like "/r"; token name and code parameter: what
-        a redirect appends; currencies: ISO 4217 codes with their number of decimals.
+        Base URL: the outside address, the only source of links; prefix: like "/r"; URL parameters: where a code may
+        stand; a redirect appends the first of them, and the token under its name; currencies: ISO 4217 codes with their
+        number of decimals; limits: None switches rate limits off.
         """
         self.directory = directory
         self.sink = sink
@@ -45,7 +48,8 @@ class EdgeSetup:
         self.script_name = script_name
         self.cookie_name = cookie_name
         self.token_name = token_name
-        self.code_parameter = code_parameter
+        self.url_parameters = url_parameters
+        self.limits = limits
         self._trusted = trusted_proxies
         self._currencies = currencies
 
@@ -53,6 +57,15 @@ class EdgeSetup:
         """Return the address of the request's client."""
         client = scope.get("client")
         return client_address(client[0] if client else None, headers.get(FORWARDED_FOR), self._trusted)
+
+    @property
+    def code_parameter(self) -> str:
+        """The URL parameter a redirect appends the code as."""
+        return self.url_parameters[0]
+
+    def is_click_over_limit(self, address: str) -> bool:
+        """Tell whether one more click from an address is too much."""
+        return self.limits is not None and self.limits.click(address) > 0
 
     def decimals_of(self, currency: str, field: str) -> int:
         """Return how many decimals an ISO 4217 currency has; raises ProblemError 422 for an unknown one."""

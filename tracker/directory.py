@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from sqlalchemy import Connection
 
-from ingest.directory import Discount, LinkTarget, Referral, Site
+from ingest.directory import Discount, LinkTarget, PostbackTarget, Referral, Site
 from tracker.keys import store as keys
 from tracker.keys.make import digest_of, signing_bytes, signing_value
 from tracker.keys.types import ApiKey
@@ -29,10 +29,15 @@ class Snapshot:
         self._links: dict[str, LinkTarget] = {}
         self._origins: frozenset[str] = frozenset()
         self._secret_keys: dict[bytes, ApiKey] = {}
+        self._postbacks: dict[bytes, PostbackTarget] = {}
 
     def secret_key(self, value: str) -> ApiKey | None:
         """Return the server key in force with this value."""
         return self._secret_keys.get(digest_of(value))
+
+    def postback(self, key: str) -> PostbackTarget | None:
+        """Return what a postback key stands for."""
+        return self._postbacks.get(digest_of(key))
 
     def site(self, key: str) -> Site | None:
         """Return what a publishable key stands for."""
@@ -58,7 +63,17 @@ class Snapshot:
         people = partners.names_of_partners(conn)
         sites: dict[str, Site] = {}
         in_force = keys.keys_in_force(conn)
-        secret_keys = keys.secret_keys_in_force(conn)
+        secret_keys = keys.keys_by_digest(conn, "secret")
+        postbacks = {
+            digest: PostbackTarget(
+                key_id=key.key_id,
+                program_id=key.program_id,
+                livemode=key.livemode,
+                currency=offered[key.program_id].currency,
+            )
+            for digest, key in keys.keys_by_digest(conn, "postback").items()
+            if key.program_id in offered
+        }
         signing = self._signing_secrets(in_force)
         for key in in_force:
             program = offered.get(key.program_id)
@@ -72,6 +87,7 @@ class Snapshot:
                 gpc=program.settings.gpc,
                 signing_secrets=signing[(key.program_id, key.livemode)],
                 clean_urls=program.settings.clean_urls,
+                cookieless=program.settings.cookieless,
                 discount=_discount_of(program),
             )
         active = {one.enrollment_id: one for one in enrolled if one.status == "active"}
@@ -97,8 +113,9 @@ class Snapshot:
                 cookie_days=program.settings.cookie_days,
                 gpc=program.settings.gpc,
                 is_active=owner.status == "active",
+                cookieless=program.settings.cookieless,
             )
-        self._sites, self._links, self._secret_keys = sites, links, secret_keys
+        self._sites, self._links, self._secret_keys, self._postbacks = sites, links, secret_keys, postbacks
         self._referrals = {
             (program_id, code): Referral(
                 enrollment_id=owner.enrollment_id, code=code, partner_name=people.get(owner.partner_id, "")

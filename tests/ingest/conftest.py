@@ -14,7 +14,7 @@ import pytest
 import snippet
 from ingest.buffer import ClickBuffer
 from ingest.conversions import ConversionReport, RecordOutcome
-from ingest.directory import LinkTarget, Referral, SinkBusyError, Site
+from ingest.directory import LinkTarget, PostbackOutcome, PostbackTarget, Referral, SinkBusyError, Site
 from ingest.edge import PublicEdge
 from ingest.events import CustomEvent, InboxClick, KeptEvent, decode_click
 from ingest.setup import EdgeSetup
@@ -22,6 +22,7 @@ from ingest.setup import EdgeSetup
 NOW_MS = 1_790_000_000_000
 SITE_ORIGIN = "https://shop.example"
 KEY = "pk_live_1"
+POSTBACK_KEY = "pb_live_1"
 SECRET = b"signing secret of the shop"
 CHROME = (
     b"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
@@ -70,6 +71,11 @@ class OneProgram:
     def is_known_origin(self, origin: str) -> bool:
         return origin in self.the_site.origins
 
+    def postback(self, key: str) -> PostbackTarget | None:
+        if key != POSTBACK_KEY:
+            return None
+        return PostbackTarget(key_id="key_1", program_id="prg_1", livemode=True, currency="EUR")
+
     def link(self, slug: str) -> LinkTarget | None:
         return self.the_link if slug == "anna" else None
 
@@ -86,6 +92,7 @@ class Memory:
         self.drops: list[str] = []
         self.is_busy = False
         self.outcome = "created"
+        self.postback_outcome = PostbackOutcome(conversion_id="cnv_1")
 
     async def append_clicks(self, rows: Sequence[tuple[int, str]]) -> None:
         await asyncio.sleep(0)
@@ -99,6 +106,12 @@ class Memory:
             raise SinkBusyError("full")
         self.reports.append(report)
         return RecordOutcome(conversion_id="cnv_1", status=self.outcome)  # type: ignore[arg-type]
+
+    async def record_postback(self, report: ConversionReport) -> PostbackOutcome:
+        if self.is_busy:
+            raise SinkBusyError("full")
+        self.reports.append(report)
+        return self.postback_outcome
 
     async def keep_event(self, event: CustomEvent) -> KeptEvent:
         if self.is_busy:
@@ -162,9 +175,10 @@ class Edge:
                     "script_name": "x",
                     "cookie_name": "_mv",
                     "token_name": "_mv",
-                    "code_parameter": "via",
+                    "url_parameters": ("via", "ref"),
                     "trusted_proxies": (ip_network("10.0.0.0/8"),),
                     "currencies": {"EUR": 2, "JPY": 0, "KWD": 3},
+                    "limits": None,
                     **settings,
                 },
             )

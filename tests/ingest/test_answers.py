@@ -41,6 +41,29 @@ def test_a_report_gets_no_offer_of_a_landing(edge, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["click", *REPORTS])
+@pytest.mark.parametrize(
+    ("cookie", "expected"),
+    [
+        pytest.param(None, [], id="none is set"),
+        pytest.param(f"_mv={STATE}", ["", "shop.example"], id="one from before is taken away"),
+    ],
+)
+def test_a_cookieless_program_leaves_nothing_in_the_browser(
+    edge, kind: str, cookie: str | None, expected: list[str]
+) -> None:
+    edge.directory.change(cookieless=True)
+    headers = [("Sec-Fetch-Site", "same-site"), ("Host", "go.shop.example")] + ([("Cookie", cookie)] if cookie else [])
+    event = {"click": CLICK, **REPORTS}[kind] | {"g": "shop.example"}
+
+    answer = edge.post(event, headers)
+
+    assert answer.json["ttl"] == 0
+    gone = [value.decode() for name, value in answer.raw if name == b"set-cookie"]
+    assert [value.partition("Domain=")[2] for value in gone] == expected
+    assert all(value.startswith("_mv=; Path=/; Max-Age=0") for value in gone)
+
+
+@pytest.mark.parametrize("kind", ["click", *REPORTS])
 def test_every_event_renews_the_cookie_on_the_probed_domain(edge, kind: str) -> None:
     headers = [("Sec-Fetch-Site", "same-site"), ("Host", "go.shop.example"), ("Cookie", f"_mv={STATE}")]
     event = {"click": CLICK, **REPORTS}[kind] | {"g": "shop.example"}

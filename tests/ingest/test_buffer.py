@@ -124,6 +124,27 @@ def test_a_client_that_left_holds_nobody_up_and_its_click_is_stored(run) -> None
     run(law())
 
 
+def test_p5_who_comes_while_the_store_is_locked_waits_no_longer_than_the_first(run) -> None:
+    async def law() -> None:
+        sink = Slow(SinkBusyError("The database is locked."))
+        buffer = ClickBuffer(sink)
+        running = asyncio.ensure_future(buffer.run())
+        first = asyncio.ensure_future(buffer.put(0, "first"))
+        await settle()
+        later = [asyncio.ensure_future(buffer.put(number, "later")) for number in range(BATCH_MAX + 1)]
+        await settle()
+        sink.may_commit.set()
+        ends = await asyncio.gather(first, *later, return_exceptions=True)
+
+        assert all(isinstance(end, SinkBusyError) for end in ends)
+        assert sink.batches == [["first"]]
+        assert buffer.refused == len(ends)
+        buffer.close()
+        await running
+
+    run(law())
+
+
 def test_p7_closing_drains_what_waits_and_refuses_what_comes(run) -> None:
     async def law() -> None:
         sink = Slow()

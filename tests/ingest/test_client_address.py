@@ -2,7 +2,6 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ingest.address_keys import address_keys
 from ingest.client_address import UNKNOWN, client_address, normal_address
 from ingest.http import headers_of
 
@@ -55,26 +54,3 @@ def test_p35_second_forwarded_line_counts() -> None:
 @pytest.mark.parametrize("text", ["", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "::g", "1.2.3.4/8", "localhost"])
 def test_what_is_no_address_is_none(text: str) -> None:
     assert normal_address(text) is None
-
-
-def test_keys_tell_hosts_and_networks_apart_without_showing_them() -> None:
-    key = b"k" * 32
-    one, neighbour, far = (address_keys(text, key) for text in ("203.0.113.5", "203.0.113.6", "203.0.114.5"))
-
-    assert one.masked == "203.0.113.x"
-    assert one.host != neighbour.host
-    assert one.network == neighbour.network != far.network
-    assert one.host != one.network
-    assert len(one.host) == len(one.network) == 16
-    assert address_keys("203.0.113.5", b"other" * 8).host != one.host
-
-
-def test_an_ipv6_host_is_a_64_and_its_network_a_48() -> None:
-    key = b"k" * 32
-    one = address_keys("2001:db8:1:2::7", key)
-
-    assert one.host == address_keys("2001:db8:1:2:ffff::1", key).host
-    assert one.host != address_keys("2001:db8:1:3::7", key).host
-    assert one.network == address_keys("2001:db8:1:3::7", key).network
-    assert one.network != address_keys("2001:db8:2::7", key).network
-    assert one.masked == "2001:db8:1::/48"

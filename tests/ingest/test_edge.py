@@ -2,13 +2,11 @@ import base64
 import gzip
 import hashlib
 import json
-import time
 from typing import Any, get_args
 
 import pytest
 
 import snippet
-from ingest.browser_events import QUEUED_AGE_MAX_MS
 from ingest.drops import DropReason
 from ingest.events import PAGE_URL_MAX, STATE_FRAMED, STATE_GPC
 from ingest.signatures import sign
@@ -52,12 +50,37 @@ def test_without_a_visitor_the_click_stands_for_it(edge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "believed"), [(2**53, QUEUED_AGE_MAX_MS), (-5000, 0)], ids=["too-old", "clock-set-back"]
+    ("sent", "believed", "warnings"),
+    [
+        (86_400_000, 86_400_000, ()),
+        (86_400_001, 86_400_001, ("queued",)),
+        (7 * 86_400_000, 7 * 86_400_000, ("queued",)),
+        (7 * 86_400_000 + 1, 0, ("time_not_believed",)),
+        (2**53, 0, ("time_not_believed",)),
+        (-5000, 0, ()),
+        (-300_001, 0, ("time_not_believed",)),
+    ],
+    ids=["a-day", "longer", "a-week", "longer-than-the-queue", "absurd", "clock-set-back", "future"],
 )
-def test_p12_a_queued_age_is_believed_up_to_a_week(edge, sent: int, believed: int) -> None:
+def test_p12_an_age_is_believed_up_to_a_week_and_kept_with_its_warning(
+    edge, sent: int, believed: int, warnings: tuple[str, ...]
+) -> None:
     edge.post(CLICK | {"a": sent})
+    edge.post({"t": "sale", "o": "1", "m": 1, "y": "EUR", "a": sent})
 
-    assert edge.sink.clicks[0].age_ms == believed
+    click, report = edge.sink.clicks[0], edge.sink.reports[0]
+    assert (click.age_ms, click.warnings) == (believed, warnings)
+    assert (NOW_MS - report.occurred_at_ms, report.warnings) == (believed, warnings)
+
+
+@pytest.mark.parametrize(
+    ("off_ms", "is_off"), [(0, False), (-86_400_000, False), (-86_400_001, True), (300_000, False), (300_001, True)]
+)
+def test_p12_a_wrong_clock_is_noted_and_decides_nothing(edge, off_ms: int, is_off: bool) -> None:
+    edge.post(CLICK | {"a": 5000, "z": NOW_MS + off_ms})
+
+    click = edge.sink.clicks[0]
+    assert (click.age_ms, click.warnings) == (5000, ("clock_off",) if is_off else ())
 
 
 def test_long_addresses_are_shortened(edge) -> None:
@@ -103,6 +126,7 @@ def test_every_reason_of_the_events_door_is_in_the_closed_set() -> None:
         "framed",
         "gpc",
         "duplicate",
+        "rate_limited",
     }
 
 
@@ -207,7 +231,7 @@ def test_spellings_of_the_same_report_are_one(edge) -> None:
 
 
 def signed_headers(body: bytes, *, secret: bytes = SECRET, age_s: int = 0) -> list[tuple[str, str]]:
-    timestamp = str(int(time.time()) - age_s)
+    timestamp = str(NOW_MS // 1000 - age_s)
     signature = sign(secret, message_id="msg_1", timestamp=timestamp, content=body)
     return [("webhook-id", "msg_1"), ("webhook-timestamp", timestamp), ("webhook-signature", signature)]
 

@@ -5,7 +5,7 @@ import pytest
 
 from ingest.events import WIRE_MAX
 from ingest.problems import ProblemError
-from ingest.wire import decode_event
+from ingest.wire import _decode_plain, decode_event
 
 # Wire key, a value at its limit, values just beyond it.
 LIMITS: dict[str, tuple[Any, list[Any]]] = {
@@ -146,3 +146,28 @@ def test_p42_what_is_no_event_is_a_4xx(body: bytes) -> None:
     with pytest.raises(ProblemError) as refusal:
         decode_event(body)
     assert 400 <= refusal.value.status < 500
+
+
+# Two spellings of one event, by wire key: what may be sent, and what everybody behind the decoder sees.
+SPELLINGS: dict[str, tuple[Any, Any]] = {
+    "o": (1001, "1001"),
+    "x": (7, "7"),
+    "y": ("eur", "EUR"),
+    "c": ("", None),
+    "w": ("", None),
+    "h": ("qrvM" * 10 + "qrs=", "aabbcc" * 10 + "aabb"),
+}
+
+
+@pytest.mark.parametrize("key", SPELLINGS)
+def test_every_spelling_comes_out_as_the_normal_one(key: str) -> None:
+    sent, normal = SPELLINGS[key]
+    fields = {name: value for name, value in {key: normal}.items() if value is not None}
+
+    assert decode_event(body_of(**{key: sent})) == decode_event(body_of(**fields))
+
+
+def test_an_event_in_normal_spelling_is_taken_as_it_is() -> None:
+    """Plain clicks, which are most of what comes, never meet the slow reader."""
+    assert _decode_plain(body_of(c="abc", w="abc", o="1", y="EUR")) is not None
+    assert _decode_plain(body_of(o=1)) is None

@@ -9,25 +9,24 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from ingest.client_address import normal_address
-from ingest.conversions import ConversionKind, ConversionReport, CustomerReport, ItemReport
+from ingest.conversions import ConversionKind, ConversionReport, CustomerReport, ItemReport, RecordOutcome
 from ingest.events import BrowserId, CurrencyCode, ExternalId, MinorAmount, ReferralCode
 from ingest.problems import FieldError, ProblemError, invalid
-from tracker.api.access import Caller, check_caller, services_of
+from tracker.api.access import Sender, check_caller, services_of
 from tracker.api.answers import json_answer
 from tracker.api.bodies import convert, decode_object, digest, read_body
 from tracker.api.idempotent import idempotent
+from tracker.api.operation import Operation
+from tracker.api.refusals import refusals_kept
+from tracker.api.shapes import Links, Received
 from tracker.api.times import parse_occurred
-from tracker.conversions import store
 from tracker.conversions.process import process_conversion
-from tracker.conversions.show import show_outcome
-from tracker.conversions.types import ConversionRow
-from tracker.db.ids import IdError, canonical_id
+from tracker.conversions.refunds import complete_refund
+from tracker.conversions.show import ShownOutcome, show_outcome
 from tracker.i18n.currencies import check_currency
 from tracker.i18n.messages import InputError
 from tracker.services import Services
@@ -86,34 +85,37 @@ def _track_as(kind: ConversionKind) -> Callable[[Request], Awaitable[Response]]:
 
 async def track(request: Request, kind: ConversionKind) -> Response:
     """Record one report; see the module."""
-    caller = await check_caller(request, "track")
-    body = await read_body(request)
-    try:
-        fields = decode_object(body)
-        report = _refund(fields, caller) if kind == "refund" else _conversion(kind, fields, caller)
-        if kind == "refund":
-            report = await _checked_refund(services_of(request), report)
-        return await idempotent(request, caller, body, lambda: _record(request, report))
-    except ProblemError as problem:
-        await services_of(request).sink.quarantine(
-            program_id=caller.program_id,
-            livemode=caller.livemode,
-            source=f"track_{kind}",
-            code=problem.code,
-            cause=problem.detail,
-            payload=body,
-        )
-        raise
-
-
-async def _record(request: Request, report: ConversionReport) -> Response:
+    caller = await check_caller(request)
     services = services_of(request)
+    async with refusals_kept(request, caller, source=f"track_{kind}"):
+        body = await read_body(request)
+        report = await read_report(services, kind, body, caller)
+        return await idempotent(request, caller, body, lambda: _record(request, report))
+
+
+async def read_report(services: Services, kind: ConversionKind, body: bytes, sender: Sender) -> ConversionReport:
+    """Return the report in a body; raises ProblemError."""
+    fields = decode_object(body)
+    if kind == "refund":
+        refund = _refund(fields, sender)
+        return await services.db.read(lambda conn: complete_refund(conn, refund))
+    return _conversion(kind, fields, sender)
+
+
+async def record_report(services: Services, report: ConversionReport) -> RecordOutcome:
+    """Store a report once and return what became of it; raises ProblemError 409 when its number is taken."""
     outcome = await services.sink.record_conversion(report)
     if outcome.status == "conflict":
         message = f'"{report.external_id}" was reported before with other content; use a new id or send the same again.'
         raise ProblemError(
             409, "conflict", f"external_id: {message}", errors=(FieldError(field="external_id", message=message),)
         )
+    return outcome
+
+
+async def _record(request: Request, report: ConversionReport) -> Response:
+    services = services_of(request)
+    outcome = await record_report(services, report)
     waits = request.query_params.get("wait") == "true"
     if waits:
         try:
@@ -125,18 +127,11 @@ async def _record(request: Request, report: ConversionReport) -> Response:
         now_ms = report.received_at_ms
         shown = await services.db.read(lambda conn: show_outcome(conn, outcome.conversion_id, now_ms=now_ms))
         return json_answer(shown)
-    return json_answer(
-        {
-            "id": outcome.conversion_id,
-            "status": "received",
-            "livemode": report.livemode,
-            "links": {"self": f"{services.settings.base_url}/v1/conversions/{outcome.conversion_id}"},
-        },
-        202,
-    )
+    links = Links(self_=f"{services.settings.base_url}/v1/conversions/{outcome.conversion_id}")
+    return json_answer(Received(id=outcome.conversion_id, livemode=report.livemode, links=links), 202)
 
 
-def _conversion(kind: ConversionKind, fields: dict[str, Any], caller: Caller) -> ConversionReport:
+def _conversion(kind: ConversionKind, fields: dict[str, Any], sender: Sender) -> ConversionReport:
     body = convert(fields, TrackBody)
     if kind == "sale" and body.amount is None:
         raise invalid(FieldError(field="amount", message="A sale needs its amount in minor units (cents)."))
@@ -147,14 +142,14 @@ def _conversion(kind: ConversionKind, fields: dict[str, Any], caller: Caller) ->
     if body.tax + body.shipping > (body.amount or 0):
         raise invalid(FieldError(field="tax", message="Tax and shipping are more than the amount that contains them."))
     return ConversionReport(
-        program_id=caller.program_id,
-        livemode=caller.livemode,
+        program_id=sender.program_id,
+        livemode=sender.livemode,
         kind=kind,
         trust="verified",
         external_id=body.external_id,
         request_digest=digest(fields),
-        occurred_at_ms=parse_occurred(body.occurred_at, caller.now_ms),
-        received_at_ms=caller.now_ms,
+        occurred_at_ms=parse_occurred(body.occurred_at, sender.now_ms),
+        received_at_ms=sender.now_ms,
         amount=body.amount,
         currency=body.currency,
         tax=body.tax,
@@ -168,73 +163,29 @@ def _conversion(kind: ConversionKind, fields: dict[str, Any], caller: Caller) ->
         lead_id=body.lead_id,
         items=body.items,
         subs={name: value for name in SUBS if (value := getattr(body, name)) is not None},
-        metadata=_bounded(body.metadata),
-        address=_address(body.ip),
+        metadata=bounded_metadata(body.metadata),
+        address=checked_address(body.ip),
         user_agent=body.user_agent,
     )
 
 
-def _refund(fields: dict[str, Any], caller: Caller) -> ConversionReport:
+def _refund(fields: dict[str, Any], sender: Sender) -> ConversionReport:
     body = convert(fields, RefundBody)
     _known_currency(body.currency)
     return ConversionReport(
-        program_id=caller.program_id,
-        livemode=caller.livemode,
+        program_id=sender.program_id,
+        livemode=sender.livemode,
         kind="refund",
         trust="verified",
         external_id=body.external_id,
         request_digest=digest(fields),
-        occurred_at_ms=parse_occurred(body.occurred_at, caller.now_ms),
-        received_at_ms=caller.now_ms,
+        occurred_at_ms=parse_occurred(body.occurred_at, sender.now_ms),
+        received_at_ms=sender.now_ms,
         amount=body.amount,
         currency=body.currency,
         refund_of=body.refund_of,
-        metadata=_bounded(body.metadata),
+        metadata=bounded_metadata(body.metadata),
     )
-
-
-async def _checked_refund(services: Services, report: ConversionReport) -> ConversionReport:
-    """Return the refund with the shop's own number of its sale; refuses what the sale, when it is here, contradicts."""
-    sale = await services.db.read(lambda conn: _refunded_sale(conn, report))
-    if sale is None:
-        return report
-    report = msgspec.structs.replace(report, refund_of=sale.external_id)
-    if sale.trust != "verified":
-        return report
-    if sale.currency != report.currency:
-        raise invalid(
-            FieldError(field="currency", message=f"The sale was in {sale.currency}; refund it in the same currency.")
-        )
-    others = await services.db.read(lambda conn: store.refunds_of(conn, sale))
-    given_back = sum(
-        refund.amount_minor or 0
-        for refund in others
-        # One in another currency came before its sale and was rejected with it.
-        if refund.external_id != report.external_id and refund.currency == sale.currency
-    )
-    left = (sale.amount_minor or 0) - given_back
-    if (report.amount or 0) > left:
-        raise invalid(
-            FieldError(field="amount", message=f"{report.amount} is more than the {left} left of the sale; send less.")
-        )
-    return report
-
-
-def _refunded_sale(conn: Connection, report: ConversionReport) -> ConversionRow | None:
-    """Return the sale a refund names by the shop's number or by our id."""
-    named = report.refund_of or ""
-    sale = store.find_conversion(
-        conn, program_id=report.program_id, livemode=report.livemode, kind="sale", external_id=named
-    )
-    if sale is not None:
-        return sale
-    try:
-        sale = store.get_conversion(conn, canonical_id("cnv", named))
-    except IdError:
-        return None
-    if sale is None or (sale.program_id, sale.livemode, sale.kind) != (report.program_id, report.livemode, "sale"):
-        return None
-    return sale
 
 
 def _known_currency(code: str) -> None:
@@ -244,13 +195,15 @@ def _known_currency(code: str) -> None:
         raise invalid(FieldError(field=error.field, message=str(error))) from error
 
 
-def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+def bounded_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata that is not too large; raises ProblemError 422."""
     if len(msgspec.json.encode(metadata)) > METADATA_BYTES_MAX:
         raise invalid(FieldError(field="metadata", message=f"Metadata has at most {METADATA_BYTES_MAX} bytes of JSON."))
     return metadata
 
 
-def _address(text: str | None) -> str | None:
+def checked_address(text: str | None) -> str | None:
+    """Return an address in its normal form; raises ProblemError 422 for what is none."""
     if text is None:
         return None
     address = normal_address(text)
@@ -259,8 +212,43 @@ def _address(text: str | None) -> str | None:
     return address
 
 
-ROUTES = [
-    Route("/v1/track/lead", _track_as("lead"), methods=["POST"], name="track_lead"),
-    Route("/v1/track/sale", _track_as("sale"), methods=["POST"], name="track_sale"),
-    Route("/v1/track/refund", _track_as("refund"), methods=["POST"], name="track_refund"),
-]
+_ANSWERS = {200: ShownOutcome, 202: Received}
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/v1/track/lead",
+        endpoint=_track_as("lead"),
+        name="track_lead",
+        summary="Report a lead: somebody registered, asked, signed up.",
+        scope="track",
+        body=TrackBody,
+        example={"external_id": "L-1001", "click_id": "Xb3vQ0", "customer": {"email": "buyer@mail.example"}},
+        answers=_ANSWERS,
+        can_wait=True,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/track/sale",
+        endpoint=_track_as("sale"),
+        name="track_sale",
+        summary="Report a sale.",
+        scope="track",
+        body=TrackBody,
+        example={"external_id": "A-1001", "amount": 4990, "currency": "EUR", "click_id": "Xb3vQ0"},
+        answers=_ANSWERS,
+        can_wait=True,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/track/refund",
+        endpoint=_track_as("refund"),
+        name="track_refund",
+        summary="Report that money of a sale went back, in part or all of it.",
+        scope="track",
+        body=RefundBody,
+        example={"external_id": "R-1001", "refund_of": "A-1001", "amount": 4990, "currency": "EUR"},
+        answers=_ANSWERS,
+        can_wait=True,
+    ),
+)

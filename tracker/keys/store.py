@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tracker.audit.store import record
 from tracker.db.ids import new_id
@@ -103,9 +103,9 @@ def keys_in_force(conn: Connection) -> list[ApiKey]:
     return [_key(row) for row in conn.execute(query.limit(ALL_KEYS_MAX))]
 
 
-def secret_keys_in_force(conn: Connection) -> dict[bytes, ApiKey]:
-    """Return the server keys that are not revoked by their digest, for the API's snapshot."""
-    query = select(api_keys).where(api_keys.c.kind == "secret", api_keys.c.revoked_at_ms.is_(None))
+def keys_by_digest(conn: Connection, kind: KeyKind) -> dict[bytes, ApiKey]:
+    """Return the secret or postback keys that are not revoked by their digest, for the snapshot."""
+    query = select(api_keys).where(api_keys.c.kind == kind, api_keys.c.revoked_at_ms.is_(None))
     rows = conn.execute(query.order_by(api_keys.c.key_id).limit(ALL_KEYS_MAX))
     return {bytes(row.digest): _key(row) for row in rows}
 
@@ -120,6 +120,13 @@ def revoke_key(conn: Connection, *, key_id: str, actor: str, now_ms: int) -> Api
         before = {"kind": key.kind, "last4": key.last4}
         record(conn, at_ms=now_ms, actor=actor, action="key.revoked", object_id=key_id, before=before)
     return key
+
+
+def delete_test_key(conn: Connection, *, key_id: str, actor: str, now_ms: int) -> None:
+    """Remove a key for test objects; only the audit trail tells of it. Live keys are revoked, never removed."""
+    removed = delete(api_keys).where(api_keys.c.key_id == key_id, api_keys.c.livemode.is_(False))
+    if conn.execute(removed).rowcount:
+        record(conn, at_ms=now_ms, actor=actor, action="key.deleted", object_id=key_id)
 
 
 def note_use(conn: Connection, *, key_id: str, now_ms: int) -> None:

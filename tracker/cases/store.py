@@ -47,7 +47,7 @@ def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
         key = (row.conversion_id, row.finding.rule, row.evidence_digest)
         if key not in known:
             known.add(key)
-            conn.execute(insert(findings).values(**_finding_values(row)))
+            conn.execute(insert(findings), _finding_values(row))
             saved.append(row.finding_id)
     return saved
 
@@ -63,7 +63,7 @@ def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[Finding
 
 def insert_case(conn: Connection, case: CaseRow) -> None:
     """Store a new case; a second undecided one over the same fact of one partner is refused by the database."""
-    conn.execute(insert(cases).values(**fields_of(case)))
+    conn.execute(insert(cases), fields_of(case))
 
 
 def case_row(conn: Connection, case_id: str) -> CaseRow | None:
@@ -98,7 +98,7 @@ def cover(conn: Connection, case_id: str, conversion_ids: Iterable[str], *, at_m
     new = [each for each in dict.fromkeys(conversion_ids) if each not in known]
     for conversion_id in new:
         values = {"case_id": case_id, "conversion_id": conversion_id, "added_at_ms": at_ms}
-        conn.execute(insert(case_conversions).values(**values))
+        conn.execute(insert(case_conversions), values)
     return new
 
 
@@ -157,7 +157,7 @@ def update_case(conn: Connection, case: CaseRow) -> None:
 
 def insert_verdict(conn: Connection, verdict: VerdictRow) -> None:
     """Store a verdict."""
-    conn.execute(insert(verdicts).values(**fields_of(verdict)))
+    conn.execute(insert(verdicts), fields_of(verdict))
 
 
 def verdicts_of(conn: Connection, case_id: str) -> list[VerdictRow]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 
 from tracker.audit.store import record
 from tracker.db.ids import new_id
-from tracker.db.rows import as_struct, text_found
+from tracker.db.rows import as_struct, fields_of, text_found
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.text import clean_line, fits_storage
 from tracker.links.store import free_code, insert_link, locked_enrollment
@@ -316,17 +316,15 @@ def logins_between(conn: Connection, *, partner_id: str, from_ms: int, to_ms: in
         .limit(LOGINS_MAX)
     )
     return [
-        Login(at_ms=row.at_ms, host_key=row.host_key, agent_key=row.agent_key)
+        Login(at_ms=row.at_ms, host_key=row.host_key, next_host_key=row.next_host_key, agent_key=row.agent_key)
         for row in conn.execute(query)
         if row.host_key is not None
     ]
 
 
-def note_login(conn: Connection, *, partner_id: str, at_ms: int, host_key: bytes | None, agent_key: str | None) -> None:
+def note_login(conn: Connection, partner_id: str, login: Login) -> None:
     """Note that a partner opened the private page."""
-    conn.execute(
-        insert(partner_logins).values(partner_id=partner_id, at_ms=at_ms, host_key=host_key, agent_key=agent_key)
-    )
+    conn.execute(insert(partner_logins).values(partner_id=partner_id, **fields_of(login)))
 
 
 def names_of_partners(conn: Connection) -> dict[str, str]:

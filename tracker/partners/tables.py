@@ -80,6 +80,8 @@ partner_logins = table(
     Column("partner_id", Id("prt"), ForeignKey("partners.partner_id"), nullable=False),
     Column("at_ms", Int64, nullable=False),
     Column("host_key", Blob),
+    # The same under the key of the next epoch, near the end of one.
+    Column("next_host_key", Blob),
     Column("agent_key", Str),
     # Query: sign-ins of a partner around a lead (fraud facts).
     Index("ix_partner_logins_partner_at", "partner_id", "at_ms"),

@@ -107,4 +107,5 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
     at_ms: int
     host_key: bytes
+    next_host_key: bytes | None = None
     agent_key: str | None

@@ -33,6 +33,8 @@ class ProgramSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     gpc: Literal["honor", "ignore"] = "honor"
     # The snippet takes code and token out of the page's address once they are kept.
     clean_urls: bool = False
+    # Nothing is kept in the visitor's browser; see docs/privacy.md for what that costs.
+    cookieless: bool = False
     referred_discount: ReferredDiscount | None = None
     # Partners may buy through their own link without a finding.
     allow_own_purchases: bool = False

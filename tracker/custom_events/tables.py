@@ -3,9 +3,10 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
 
 from tracker.db.columns import Blob, Flag, Id, Int64, Str
-from tracker.db.metadata import append_only
+from tracker.db.metadata import table
 
-custom_events = append_only(
+# Rows go when their days are over (setting `custom_event_days`); a trigger of the migrations refuses changes.
+custom_events = table(
     "custom_events",
     "Events with names of the site's own, accepted and kept as they came.",
     Column("event_id", Id("evt"), primary_key=True),

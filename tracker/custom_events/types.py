@@ -19,3 +19,13 @@ class CustomEventRow(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at_ms: int
     received_at_ms: int
     payload: bytes
+
+
+class CustomEventFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What to list; None means everything. Instants in Unix ms, both bounds included."""
+
+    livemode: bool | None = None
+    program_id: str | None = None
+    name: str | None = None
+    received_from_ms: int | None = None
+    received_to_ms: int | None = None

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tracker import commands
+from tracker.audit import verify
 from tracker.audit.tables import audit_entries
 from tracker.i18n.messages import InputError
 
@@ -89,7 +90,7 @@ def test_what_a_command_does_is_in_the_audit_trail(world) -> None:
 
 
 def test_the_audit_chain_is_walked_in_chunks(world, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "AUDIT_CHUNK", 2)
+    monkeypatch.setattr(verify, "CHUNK", 2)
     for number in range(5):
         do(world, "user add", email=f"u{number}@example.com", role="viewer", password="correct horse battery")
 

@@ -5,13 +5,14 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
 from tracker.clicks import store as clicks
-from tracker.commands import list_events
 from tracker.custom_events import store
 from tracker.custom_events.tables import custom_events
+from tracker.event_commands import list_events
+from tracker.event_retention import purge_custom_events
 
 EVENT = {"t": "trial_started", "i": "event_1", "c": "click_1", "w": "visitor_1"}
 
@@ -65,9 +66,22 @@ def test_modes_and_events_without_an_id_are_apart(world) -> None:
 def test_kept_events_are_never_changed(world) -> None:
     world.browser(EVENT)
 
-    for statement in (update(custom_events).values(name="other"), delete(custom_events)):
-        with pytest.raises(DBAPIError, match="never changed"):
-            world.write(lambda conn, statement=statement: conn.execute(statement))
+    with pytest.raises(DBAPIError, match="never changed"):
+        world.write(lambda conn: conn.execute(update(custom_events).values(name="other")))
+
+
+def test_kept_events_go_when_their_days_are_over(world, monkeypatch) -> None:
+    world.browser(EVENT)
+    [event] = kept(world)
+    last_ms = event.received_at_ms + world.services.settings.custom_event_days * 86_400_000
+
+    monkeypatch.setattr(world.services, "now_ms", lambda: last_ms)
+    world.run(purge_custom_events(world.services))
+    assert kept(world) == [event]
+
+    monkeypatch.setattr(world.services, "now_ms", lambda: last_ms + 1)
+    world.run(purge_custom_events(world.services))
+    assert kept(world) == []
 
 
 def test_events_list_shows_them_as_accepted(world) -> None:

@@ -1,10 +1,13 @@
 """Who calls the server API: the bearer key, its program, mode and scopes."""
 
+from typing import Protocol
+
 import msgspec
 from starlette.requests import Request
 
-from ingest.problems import ProblemError
-from tracker.keys.types import ApiKey, Scope
+from ingest.problems import ProblemError, too_many
+from tracker.api.operation import operation_of
+from tracker.keys.types import ApiKey
 from tracker.programs import store as programs
 from tracker.services import Services
 
@@ -33,14 +36,33 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return f"key:{self.key.key_id}"
 
 
+class Sender(Protocol):
+    """Whose objects a body makes, and when it was received: a caller, or an event that is taken again."""
+
+    @property
+    def program_id(self) -> str:
+        """The program."""
+        ...
+
+    @property
+    def livemode(self) -> bool:
+        """False for test objects."""
+        ...
+
+    @property
+    def now_ms(self) -> int:
+        """The instant of receipt on the clock of the mode."""
+        ...
+
+
 def services_of(request: Request) -> Services:
     """Return the application's parts."""
     services: Services = request.app.state.services
     return services
 
 
-def check_key(request: Request, scope: Scope) -> ApiKey:
-    """Return the key of a request; raises ProblemError 401 (none or unknown) or 403 (not for this)."""
+def check_key(request: Request) -> ApiKey:
+    """Return the key of a request; raises ProblemError 401 (none or unknown) or 403 (not for this operation)."""
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "bearer" or not value:
@@ -55,16 +77,28 @@ def check_key(request: Request, scope: Scope) -> ApiKey:
             f"The key is unknown or revoked. {_REMEDY}",
             headers={"WWW-Authenticate": "Bearer"},
         )
+    scope = operation_of(request).scope
     if scope not in key.scopes:
         raise ProblemError(
             403, "missing_scope", f'This key may not do that: it lacks the scope "{scope}". Make a key that has it.'
         )
+    _count_call(request, key)
     return key
 
 
-async def check_caller(request: Request, scope: Scope) -> Caller:
+def _count_call(request: Request, key: ApiKey) -> None:
+    """Count a call of a key; the answer tells how many are left. Raises ProblemError 429."""
+    limits = services_of(request).limits
+    if limits is None:
+        return
+    request.state.allowance = allowance = limits.call(key.key_id)
+    if allowance.wait_s > 0:
+        raise too_many(allowance.wait_s)
+
+
+async def check_caller(request: Request) -> Caller:
     """Return the caller of a request; see `check_key`."""
-    key = check_key(request, scope)
+    key = check_key(request)
     services = services_of(request)
     now_ms = services.now_ms()
     if not key.livemode:

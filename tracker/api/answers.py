@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.problems import MEDIA_TYPE, FieldError, ProblemError, problem_body
+from tracker.api.shapes import Page
 from tracker.db.database import DatabaseBusyError
 from tracker.i18n.messages import InputError
 
@@ -27,10 +28,10 @@ def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = 
     )
 
 
-def problem_answer(problem: ProblemError) -> Response:
-    """Return a problem as a response."""
+def problem_answer(problem: ProblemError, request_id: str | None = None) -> Response:
+    """Return a problem as a response; the id of a request that is in the log is given."""
     return Response(
-        problem_body(problem, f"req_{secrets.token_hex(8)}"),
+        problem_body(problem, request_id or f"req_{secrets.token_hex(8)}"),
         problem.status,
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} | problem.headers,
@@ -65,9 +66,9 @@ def page_limit(request: Request) -> int:
     raise ProblemError(422, "invalid_request", message, errors=(FieldError(field="limit", message=message),))
 
 
-def page_answer(items: list[dict[str, Any]], limit: int) -> Response:
+def page_answer(items: list[Any], limit: int) -> Response:
     """Return a page; `items` holds one more than asked when there are more."""
-    return json_answer({"data": items[:limit], "has_more": len(items) > limit})
+    return json_answer(Page(data=items[:limit], has_more=len(items) > limit))
 
 
 def not_found(what: str, given: str) -> ProblemError:

@@ -16,16 +16,19 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 async def read_body(request: Request) -> bytes:
     """Return the raw body; raises ProblemError 413 (too large) or 415 (not plain JSON)."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            request.state.received = bytes(body)
+            raise ProblemError(413, "body_too_large", f"The body is larger than {BODY_MAX} bytes; send less.")
+    # Noted before it is looked at: what is refused is kept as it came, see refusals.py.
+    request.state.received = bytes(body)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProblemError(415, "unsupported_encoding", "Compressed bodies are not accepted; send plain JSON.")
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise ProblemError(415, "unsupported_media_type", "Send the body as JSON with Content-Type: application/json.")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX:
-            raise ProblemError(413, "body_too_large", f"The body is larger than {BODY_MAX} bytes; send less.")
-    return body
+    return bytes(body)
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

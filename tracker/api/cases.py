@@ -1,14 +1,13 @@
 """Cases and verdicts on the API: what a reviewer can do on the page, a program can do here."""
 
 from gettext import NullTranslations
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from fraud_rules.sentences import write_sentence
 from ingest.problems import FieldError, ProblemError, invalid
@@ -16,12 +15,15 @@ from tracker.api.access import Caller, check_caller, services_of
 from tracker.api.answers import json_answer, not_found, page_answer, page_limit
 from tracker.api.bodies import convert, decode_object, read_body
 from tracker.api.idempotent import idempotent
-from tracker.api.lists import check_filters, checked_id, choice_filter
+from tracker.api.lists import checked_id, read_filters
+from tracker.api.operation import Operation
+from tracker.api.shapes import Page
 from tracker.cases import store
 from tracker.cases.decide import CaseConflictError, VerdictRefusedError
 from tracker.cases.review import CaseNotFoundError, give_verdict
-from tracker.cases.types import CaseRow, CaseStatus, CaseView, FindingRow
+from tracker.cases.types import Action, CaseRow, CaseStatus, CaseView, FindingRow, Verdict
 from tracker.instants import show_instant
+from tracker.ledger.types import Status
 
 _STATUSES: tuple[CaseStatus, ...] = get_args(CaseStatus)
 _ENGLISH = NullTranslations()  # the API speaks English; pages speak the reader's language
@@ -38,16 +40,93 @@ class VerdictBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     note: Annotated[str, Meta(max_length=1000)] = ""
 
 
+class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
+    """A case as the queue shows it; the score goes to 100, instants are ISO 8601 in UTC."""
+
+    id: str
+    kind: Literal["risk"]
+    status: CaseStatus
+    score: int
+    partner_id: str
+    enrollment_id: str
+    claimed_by: str | None
+    livemode: bool
+    opened_at: str
+    due_at: str
+    decided_at: str | None
+
+
+class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule found, in numbers and as a sentence."""
+
+    id: str
+    conversion_id: str
+    rule: str
+    family: str
+    fired: bool
+    factor_ppm: int
+    evidence: dict[str, Any]
+    sentence: str
+
+
+class CoveredLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversion that the case covers."""
+
+    id: str
+    external_id: str
+    status: str
+
+
+class FrozenLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A commission of the case; `amount` in minor units."""
+
+    id: str
+    conversion_id: str
+    amount: int
+    currency: str
+    status: Status
+
+
+class ShownVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict given before."""
+
+    id: str
+    verdict: Verdict
+    action: Action
+    reason_code: str
+    public_text: str
+    at: str
+
+
+class ShownView(ShownCase, frozen=True, kw_only=True):
+    """A case with everything that speaks for and against it."""
+
+    findings: list[ShownFinding]
+    conversions: list[CoveredLine]
+    commissions: list[FrozenLine]
+    verdicts: list[ShownVerdict]
+
+
+class ShownResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verdict did: conversions' new statuses, transfers booked, how many commissions were released."""
+
+    id: str
+    status: CaseStatus
+    verdict_id: str
+    conversions: dict[str, str]
+    transfers: list[str]
+    released: int
+
+
 async def list_cases(request: Request) -> Response:
     """Answer GET /v1/cases: the queue, highest score first."""
-    caller = await check_caller(request, "read")
-    check_filters(request, "status")
+    caller = await check_caller(request)
+    wanted = read_filters(request)["status"]
     limit = page_limit(request)
-    wanted = choice_filter(request, "status", _STATUSES)
     statuses = _STATUSES if wanted is None else (wanted,)
     after = request.query_params.get("starting_after")
 
-    def load(conn: Connection) -> list[dict[str, Any]]:
+    def load(conn: Connection) -> list[ShownCase]:
         before = None
         if after is not None:
             last = _own_case(conn, caller, after)
@@ -67,7 +146,7 @@ async def list_cases(request: Request) -> Response:
 
 async def get_case(request: Request) -> Response:
     """Answer GET /v1/cases/{id}: findings, covered conversions, commissions, verdicts."""
-    caller = await check_caller(request, "read")
+    caller = await check_caller(request)
     given = request.path_params["id"]
 
     def load(conn: Connection) -> CaseView | None:
@@ -81,7 +160,7 @@ async def get_case(request: Request) -> Response:
 
 async def post_verdict(request: Request) -> Response:
     """Answer POST /v1/cases/{id}/verdict."""
-    caller = await check_caller(request, "cases")
+    caller = await check_caller(request)
     services = services_of(request)
     given = request.path_params["id"]
     case = await services.db.read(lambda conn: _own_case(conn, caller, given))
@@ -109,14 +188,14 @@ async def post_verdict(request: Request) -> Response:
         except VerdictRefusedError as error:
             raise invalid(FieldError(field=error.field, message=str(error))) from error
         return json_answer(
-            {
-                "id": result.case.case_id,
-                "status": result.case.status,
-                "verdict_id": result.verdict.verdict_id,
-                "conversions": result.statuses,
-                "transfers": [transfer.transfer_id for transfer in result.transfers],
-                "released": result.released,
-            }
+            ShownResult(
+                id=result.case.case_id,
+                status=result.case.status,
+                verdict_id=result.verdict.verdict_id,
+                conversions=result.statuses,
+                transfers=[transfer.transfer_id for transfer in result.transfers],
+                released=result.released,
+            )
         )
 
     return await idempotent(request, caller, body, act)
@@ -129,7 +208,11 @@ def _own_case(conn: Connection, caller: Caller, given: str) -> CaseRow:
     return case
 
 
-def _show_case(case: CaseRow, partner_id: str) -> dict[str, Any]:
+def _show_case(case: CaseRow, partner_id: str) -> ShownCase:
+    return ShownCase(**_fields(case, partner_id))
+
+
+def _fields(case: CaseRow, partner_id: str) -> dict[str, Any]:
     return {
         "id": case.case_id,
         "kind": case.kind,
@@ -145,53 +228,87 @@ def _show_case(case: CaseRow, partner_id: str) -> dict[str, Any]:
     }
 
 
-def _show_view(view: CaseView) -> dict[str, Any]:
-    return _show_case(view.case, view.partner_id) | {
-        "findings": [_show_finding(row) for row in view.findings],
-        "conversions": [
-            {"id": covered.conversion_id, "external_id": covered.external_id, "status": covered.status}
+def _show_view(view: CaseView) -> ShownView:
+    return ShownView(
+        **_fields(view.case, view.partner_id),
+        findings=[_show_finding(row) for row in view.findings],
+        conversions=[
+            CoveredLine(id=covered.conversion_id, external_id=covered.external_id, status=covered.status)
             for covered in view.conversions
         ],
-        "commissions": [
-            {
-                "id": each.line.transfer_id,
-                "conversion_id": each.line.conversion_id,
-                "amount": each.line.amount_minor,
-                "currency": each.line.currency,
-                "status": each.view.status,
-            }
+        commissions=[
+            FrozenLine(
+                id=each.line.transfer_id,
+                conversion_id=each.line.conversion_id,
+                amount=each.line.amount_minor,
+                currency=each.line.currency,
+                status=each.view.status,
+            )
             for each in view.commissions
         ],
-        "verdicts": [
-            {
-                "id": row.verdict_id,
-                "verdict": row.verdict,
-                "action": row.action,
-                "reason_code": row.reason_code,
-                "public_text": row.public_text,
-                "at": show_instant(row.at_ms),
-            }
+        verdicts=[
+            ShownVerdict(
+                id=row.verdict_id,
+                verdict=row.verdict,
+                action=row.action,
+                reason_code=row.reason_code,
+                public_text=row.public_text,
+                at=show_instant(row.at_ms),
+            )
             for row in view.verdicts
         ],
-    }
+    )
 
 
-def _show_finding(row: FindingRow) -> dict[str, Any]:
+def _show_finding(row: FindingRow) -> ShownFinding:
     finding = row.finding
-    return {
-        "id": row.finding_id,
-        "conversion_id": row.conversion_id,
-        "rule": finding.rule,
-        "family": finding.family,
-        "fired": finding.fired,
-        "factor_ppm": finding.factor_ppm,
-        "evidence": finding.evidence,
-        "sentence": write_sentence(finding, _ENGLISH),
-    }
+    return ShownFinding(
+        id=row.finding_id,
+        conversion_id=row.conversion_id,
+        rule=finding.rule,
+        family=finding.family,
+        fired=finding.fired,
+        factor_ppm=finding.factor_ppm,
+        evidence=dict(finding.evidence),
+        sentence=write_sentence(finding, _ENGLISH),
+    )
 
 
-ROUTES = [
-    Route("/v1/cases", list_cases, methods=["GET"], name="cases_list"),
-    Route("/v1/cases/{id}", get_case, methods=["GET"], name="cases_get"),
-    Route("/v1/cases/{id}/verdict", post_verdict, methods=["POST"], name="cases_verdict"),
-]
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/cases",
+        endpoint=list_cases,
+        name="cases_list",
+        summary="List the queue for review, highest score first.",
+        scope="read",
+        answers={200: Page[ShownCase]},
+        filters={"status": CaseStatus},
+        is_list=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/cases/{id}",
+        endpoint=get_case,
+        name="cases_get",
+        summary="Read a case with its findings, conversions, commissions and verdicts.",
+        scope="read",
+        answers={200: ShownView},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/cases/{id}/verdict",
+        endpoint=post_verdict,
+        name="cases_verdict",
+        summary="Give a verdict on a case.",
+        scope="cases",
+        body=VerdictBody,
+        example={
+            "verdict": "legitimate",
+            "action": "clear",
+            "reason_code": "explained",
+            "public_text": "Thank you for the explanation.",
+        },
+        answers={200: ShownResult},
+    ),
+)

@@ -1,48 +1,57 @@
 """`GET` lists and objects: conversions, commissions and clicks of the key's program and mode."""
 
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from ingest.conversions import ConversionKind, Trust
 from ingest.problems import FieldError, invalid
 from tracker.api.access import Caller, check_caller, services_of
 from tracker.api.answers import json_answer, not_found, page_answer, page_limit
+from tracker.api.operation import Operation, operation_of
+from tracker.api.shapes import Page
 from tracker.api.times import parse_instant
 from tracker.clicks import store as clicks
 from tracker.clicks.types import ClickFilter, ClickRow
 from tracker.conversions import store as conversions
-from tracker.conversions.show import show_click, show_commission, show_conversion, show_outcome
+from tracker.conversions.show import (
+    ShownClick,
+    ShownCommission,
+    ShownConversion,
+    ShownOutcome,
+    show_click,
+    show_commission,
+    show_conversion,
+    show_outcome,
+)
 from tracker.conversions.types import ConversionFilter, ConversionStatus
 from tracker.db.ids import IdError, canonical_id
 from tracker.ledger import store as ledger
-from tracker.ledger.types import STATUSES, CommissionFilter
-
-T = TypeVar("T", bound=str)
-
-FILTERS = frozenset({"limit", "starting_after", "created_at[gte]", "created_at[lte]", "wait"})
+from tracker.ledger.types import CommissionFilter, Status
 
 
-def check_filters(request: Request, *allowed: str) -> None:
-    """Refuse query parameters nobody reads: a mistyped filter must not give everything."""
-    known = FILTERS | {f"filter[{name}]" for name in allowed}
+def read_filters(request: Request) -> dict[str, Any]:
+    """Return the filters of a list by name, None for one not given; raises ProblemError 422.
+
+    A parameter nobody reads is refused: a mistyped filter must not give everything, a mistyped value no empty list.
+    """
+    operation = operation_of(request)
     for name in request.query_params:
-        if name not in known:
-            listed = ", ".join(sorted(known))
+        if name not in operation.query:
+            listed = ", ".join(sorted(operation.query))
             raise invalid(FieldError(field=name[:60], message=f"There is no such parameter; there are {listed}."))
         if "\0" in request.query_params[name]:
             raise invalid(FieldError(field=name, message="The value holds a NUL character; remove it."))
+    return {name: _filter(request, name, get_args(kind)) for name, kind in operation.filters.items()}
 
 
-def choice_filter(request: Request, field: str, allowed: tuple[T, ...]) -> T | None:
-    """Return a filter of a closed set, or None; a mistyped value must not look like an empty list."""
+def _filter(request: Request, field: str, allowed: tuple[str, ...]) -> str | None:
     name = f"filter[{field}]"
     value = request.query_params.get(name)
-    chosen = next((one for one in allowed if one == value), None)
-    if value is None or chosen is not None:
-        return chosen
+    if value is None or not allowed or value in allowed:
+        return value
     raise invalid(FieldError(field=name, message=f'"{value[:40]}" is none of {", ".join(allowed)}.'))
 
 
@@ -63,23 +72,19 @@ def checked_id(prefix: str, text: str) -> str:
 
 async def list_conversions(request: Request) -> Response:
     """Answer GET /v1/conversions."""
-    caller = await check_caller(request, "read")
-    check_filters(request, "status", "kind", "trust", "external_id")
+    caller = await check_caller(request)
+    filters = read_filters(request)
     limit = page_limit(request)
-    query = request.query_params
     chosen = ConversionFilter(
         livemode=caller.livemode,
         program_id=caller.program_id,
-        kind=choice_filter(request, "kind", ("lead", "sale", "refund")),
-        status=choice_filter(request, "status", get_args(ConversionStatus)),
-        trust=choice_filter(request, "trust", ("verified", "unverified")),
-        external_id=query.get("filter[external_id]"),
+        **filters,
         created_from_ms=instant_filter(request, "gte"),
         created_to_ms=instant_filter(request, "lte"),
     )
-    after = query.get("starting_after")
+    after = request.query_params.get("starting_after")
 
-    def load(conn: Connection) -> list[dict[str, Any]]:
+    def load(conn: Connection) -> list[ShownConversion]:
         last = None if after is None else _own_conversion(conn, caller, after).seq
         rows = conversions.list_conversions(conn, chosen, before_seq=last, limit=limit + 1)
         return [show_conversion(row) for row in rows]
@@ -89,9 +94,9 @@ async def list_conversions(request: Request) -> Response:
 
 async def get_conversion(request: Request) -> Response:
     """Answer GET /v1/conversions/{id} with its whole explanation."""
-    caller = await check_caller(request, "read")
+    caller = await check_caller(request)
 
-    def load(conn: Connection) -> dict[str, Any]:
+    def load(conn: Connection) -> ShownOutcome:
         row = _own_conversion(conn, caller, request.path_params["id"])
         return show_outcome(conn, row.conversion_id, now_ms=caller.now_ms)
 
@@ -100,26 +105,25 @@ async def get_conversion(request: Request) -> Response:
 
 async def list_commissions(request: Request) -> Response:
     """Answer GET /v1/commissions."""
-    caller = await check_caller(request, "read")
-    check_filters(request, "status", "conversion_id")
+    caller = await check_caller(request)
+    filters = read_filters(request)
     limit = page_limit(request)
-    query = request.query_params
-    conversion = query.get("filter[conversion_id]")
+    conversion = filters["conversion_id"]
     chosen = CommissionFilter(
         livemode=caller.livemode,
         program_id=caller.program_id,
-        status=choice_filter(request, "status", STATUSES),
+        status=filters["status"],
         conversion_id=None if conversion is None else checked_id("cnv", conversion),
         created_from_ms=instant_filter(request, "gte"),
         created_to_ms=instant_filter(request, "lte"),
     )
-    after = query.get("starting_after")
+    after = request.query_params.get("starting_after")
 
-    def load(conn: Connection) -> list[dict[str, Any]]:
+    def load(conn: Connection) -> list[ShownCommission]:
         last = None
         if after is not None:
             known = ledger.get_commission(conn, checked_id("com", after), now_ms=caller.now_ms)
-            if known is None or not _is_own(caller, known.line.program_id, livemode=known.line.livemode):
+            if known is None or not is_own(caller, known.line.program_id, livemode=known.line.livemode):
                 raise not_found("commission", after)
             last = known.line.seq
         found = ledger.commissions(conn, chosen, now_ms=caller.now_ms, before_seq=last, limit=limit + 1)
@@ -130,23 +134,22 @@ async def list_commissions(request: Request) -> Response:
 
 async def get_commission(request: Request) -> Response:
     """Answer GET /v1/commissions/{id}."""
-    caller = await check_caller(request, "read")
+    caller = await check_caller(request)
     given = request.path_params["id"]
     commission_id = checked_id("com", given)
     found = await services_of(request).db.read(
         lambda conn: ledger.get_commission(conn, commission_id, now_ms=caller.now_ms)
     )
-    if found is None or not _is_own(caller, found.line.program_id, livemode=found.line.livemode):
+    if found is None or not is_own(caller, found.line.program_id, livemode=found.line.livemode):
         raise not_found("commission", given)
     return json_answer(show_commission(found))
 
 
 async def list_clicks(request: Request) -> Response:
     """Answer GET /v1/clicks; what is acknowledged is projected first, so a client reads its own writes."""
-    caller = await check_caller(request, "read")
-    check_filters(request, "visitor_id")
+    caller = await check_caller(request)
+    visitor = read_filters(request)["visitor_id"]
     limit = page_limit(request)
-    visitor = request.query_params.get("filter[visitor_id]")
     chosen = ClickFilter(
         livemode=caller.livemode,
         program_id=caller.program_id,
@@ -156,7 +159,7 @@ async def list_clicks(request: Request) -> Response:
     services = services_of(request)
     await services.project()
 
-    def load(conn: Connection) -> list[dict[str, Any]]:
+    def load(conn: Connection) -> list[ShownClick]:
         last = None
         if after is not None:
             last = _own_click(conn, caller, after).seq
@@ -167,7 +170,7 @@ async def list_clicks(request: Request) -> Response:
 
 async def get_click(request: Request) -> Response:
     """Answer GET /v1/clicks/{id}; the id is the browser's own, with or without clk_."""
-    caller = await check_caller(request, "read")
+    caller = await check_caller(request)
     given = request.path_params["id"]
     services = services_of(request)
     await services.project()
@@ -185,20 +188,77 @@ def _own_click(conn: Connection, caller: Caller, given: str) -> ClickRow:
 
 def _own_conversion(conn: Connection, caller: Caller, given: str) -> Any:
     row = conversions.get_conversion(conn, checked_id("cnv", given))
-    if row is None or not _is_own(caller, row.program_id, livemode=row.livemode):
+    if row is None or not is_own(caller, row.program_id, livemode=row.livemode):
         raise not_found("conversion", given)
     return row
 
 
-def _is_own(caller: Caller, program_id: str, *, livemode: bool) -> bool:
+def is_own(caller: Caller, program_id: str, *, livemode: bool) -> bool:
+    """Tell whether an object is of the key's program and mode."""
     return (program_id, livemode) == (caller.program_id, caller.livemode)
 
 
-ROUTES = [
-    Route("/v1/conversions", list_conversions, methods=["GET"], name="conversions_list"),
-    Route("/v1/conversions/{id}", get_conversion, methods=["GET"], name="conversions_get"),
-    Route("/v1/commissions", list_commissions, methods=["GET"], name="commissions_list"),
-    Route("/v1/commissions/{id}", get_commission, methods=["GET"], name="commissions_get"),
-    Route("/v1/clicks", list_clicks, methods=["GET"], name="clicks_list"),
-    Route("/v1/clicks/{id}", get_click, methods=["GET"], name="clicks_get"),
-]
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/conversions",
+        endpoint=list_conversions,
+        name="conversions_list",
+        summary="List leads, sales and refunds, newest first.",
+        scope="read",
+        answers={200: Page[ShownConversion]},
+        filters={"status": ConversionStatus, "kind": ConversionKind, "trust": Trust, "external_id": str},
+        is_list=True,
+        has_created=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/conversions/{id}",
+        endpoint=get_conversion,
+        name="conversions_get",
+        summary="Read one conversion with its attribution and commissions.",
+        scope="read",
+        answers={200: ShownOutcome},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/commissions",
+        endpoint=list_commissions,
+        name="commissions_list",
+        summary="List the lines of the ledger, newest first.",
+        scope="read",
+        answers={200: Page[ShownCommission]},
+        filters={"status": Status, "conversion_id": str},
+        is_list=True,
+        has_created=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/commissions/{id}",
+        endpoint=get_commission,
+        name="commissions_get",
+        summary="Read one line of the ledger.",
+        scope="read",
+        answers={200: ShownCommission},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/clicks",
+        endpoint=list_clicks,
+        name="clicks_list",
+        summary="List clicks, newest first.",
+        scope="read",
+        answers={200: Page[ShownClick]},
+        filters={"visitor_id": str},
+        is_list=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/clicks/{id}",
+        endpoint=get_click,
+        name="clicks_get",
+        summary="Read one click, by its id with or without clk_.",
+        scope="read",
+        answers={200: ShownClick},
+    ),
+)

@@ -1,7 +1,5 @@
 """The list of server-API routes, and how their errors are answered."""
 
-from collections.abc import Awaitable, Callable
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -9,15 +7,28 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.directory import SinkBusyError
 from ingest.problems import ProblemError
-from tracker.api import cases, lists, test_clock, track
+from ingest.rate_limits import Allowance
+from tracker.api import cases, events, lists, openapi, test_clock, track, track_click
 from tracker.api.answers import RETRY_AFTER_S, as_problem, problem_answer
+from tracker.api.operation import Endpoint, Operation
 
 # Starlette's own limit answers in plain text; `bodies.read_body` counts by itself and answers a problem.
 COUNTED_BY_US = 2**63
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+OPERATIONS: tuple[Operation, ...] = openapi.described(
+    (
+        *track.OPERATIONS,
+        *track_click.OPERATIONS,
+        *lists.OPERATIONS,
+        *events.OPERATIONS,
+        *cases.OPERATIONS,
+        *test_clock.OPERATIONS,
+    )
+)
 
-_ROUTES: tuple[Route, ...] = (*track.ROUTES, *lists.ROUTES, *cases.ROUTES, *test_clock.ROUTES)
+_ROUTES: tuple[Route, ...] = tuple(
+    Route(each.path, each.endpoint, methods=[each.method], name=each.name) for each in OPERATIONS
+)
 
 
 def routes() -> list[BaseRoute]:
@@ -25,26 +36,33 @@ def routes() -> list[BaseRoute]:
     return [
         *(
             Route(
-                route.path,
-                _with_problems(route.endpoint),
-                methods=sorted(route.methods or ()),
-                name=route.name,
+                each.path,
+                _answering(each),
+                methods=[each.method],
+                name=each.name,
                 max_body_size=COUNTED_BY_US,
             )
-            for route in _ROUTES
+            for each in OPERATIONS
         ),
         Route("/v1/{rest:path}", Nowhere(), name="api_nowhere"),
     ]
 
 
-def _with_problems(endpoint: Endpoint) -> Endpoint:
+def _answering(operation: Operation) -> Endpoint:
+    """Return the endpoint that knows its operation and answers its errors as problems."""
+
     async def answered(request: Request) -> Response:
+        request.state.operation = operation
         try:
-            return await endpoint(request)
+            answer = await operation.endpoint(request)
         except SinkBusyError as error:
-            return problem_answer(ProblemError(503, "busy", str(error), headers={"Retry-After": RETRY_AFTER_S}))
+            answer = problem_answer(ProblemError(503, "busy", str(error), headers={"Retry-After": RETRY_AFTER_S}))
         except Exception as error:  # noqa: BLE001  # `as_problem` raises again whatever is not an expected refusal.
-            return problem_answer(as_problem(error))
+            answer = problem_answer(as_problem(error))
+        allowance: Allowance | None = getattr(request.state, "allowance", None)
+        if allowance is not None:
+            answer.headers.update(allowance.headers())
+        return answer
 
     return answered
 

@@ -28,7 +28,7 @@ ODD_VALUES: list[Any] = [
 PATHS = [
     "/v1/track/sale", "/v1/track/lead", "/v1/track/refund", "/v1/test/clock", "/v1/conversions", "/v1/commissions",
     "/v1/clicks", "/v1/cases", "/v1/conversions/{id}", "/v1/commissions/{id}", "/v1/clicks/{id}", "/v1/cases/{id}",
-    "/v1/cases/{id}/verdict", "/r/e", "/r/to/{id}", "/r/to/anna", "/r/x.js", "/r/px", "/v1/nowhere", "/healthz", "/readyz",
+    "/v1/cases/{id}/verdict", "/v1/events", "/v1/events/{id}", "/v1/docs", "/v1/openapi.json", "/r/e", "/r/to/{id}", "/r/to/anna", "/r/x.js", "/r/px", "/r/pb/{id}", "/r/pb/{key}", "/v1/track/click", "/v1/nowhere", "/healthz", "/readyz",
 ]  # fmt: skip
 HEADERS = [
     "Idempotency-Key", "X-Forwarded-For", "Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Dest", "Sec-Purpose", "Sec-GPC",
@@ -37,7 +37,8 @@ HEADERS = [
 ]  # fmt: skip
 QUERIES = [
     "limit", "starting_after", "wait", "filter[status]", "filter[kind]", "filter[external_id]", "filter[visitor_id]",
-    "filter[conversion_id]", "created_at[gte]", "created_at[lte]", "url", "sub1", "via", "utm_source",
+    "filter[conversion_id]", "filter[verdict]", "filter[source]", "filter[code]", "created_at[gte]", "created_at[lte]", "url", "sub1", "via", "utm_source",
+    "k", "r", "u", "c", "click_id", "status", "amount", "payout", "currency", "txid", "sale_status",
 ]  # fmt: skip
 
 
@@ -53,6 +54,8 @@ def honest_bodies(key: str) -> list[dict[str, Any]]:
         {"verdict": "fraud", "action": "reject", "reason_code": "fraud", "public_text": "x", "deciding_finding": "fnd_1"},
         {"k": key, "t": "click", "c": "k1", "w": "v1", "r": "ANNA", "u": "https://shop.example", "a": 1, "s": 0, "d": {"a": 1}},
         {"k": key, "t": "sale", "o": "o2", "m": 100, "y": "EUR", "e": "a@b.example", "x": "c", "q": "ANNA", "g": "shop.example"},
+        {"click_id": "k1", "status": "sale", "amount": "19.99", "currency": "EUR", "txid": "t1", "sale_status": "ok"},
+        {"partner_code": "ANNA", "click_id": "k2", "ip": "203.0.113.1", "occurred_at": "2026-03-05T09:30:00Z", "sub1": "s"},
         {"k": key, "t": "lead", "i": "e1", "webhook-id": "m", "webhook-timestamp": 1, "webhook-signature": "v1,x"},
     ]  # fmt: skip
 
@@ -64,6 +67,9 @@ class Mutator:
         self.chance = random.Random(seed)
         self.world = world
         self.bodies = honest_bodies(world.keys["publishable", True])
+        made = world.write(lambda conn: world.make_key(conn, world.program_id, "postback", livemode=True))
+        world.run(world.services.refresh())
+        self.postback_key = made.value
 
     def value(self) -> Any:
         return self.chance.choice(ODD_VALUES)
@@ -119,11 +125,16 @@ class Mutator:
         key = self.world.keys["secret", self.chance.random() < 0.7]
         headers: dict[str, bytes] = {"Authorization": f"Bearer {key}".encode(), "Content-Type": b"application/json"}
         headers.update(self.header() for _ in range(self.chance.choice([0, 0, 1, 2])))
-        is_write = "track" in path or path in ("/r/e", "/v1/test/clock") or path.endswith("verdict")
+        is_write = (
+            "track" in path
+            or (path == "/r/pb/{key}" and self.chance.random() < 0.5)
+            or path in ("/r/e", "/v1/test/clock")
+            or path.endswith("verdict")
+        )
         method = "POST" if is_write else "GET"
         if self.chance.random() < 0.1:
             method = self.chance.choice(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"])
-        url = path.replace("{id}", odd or "x") + (f"?{query}" if query else "")
+        url = path.replace("{id}", odd or "x").replace("{key}", self.postback_key) + (f"?{query}" if query else "")
         return {"method": method, "path": url, "headers": headers, "content": self.body() if method != "GET" else b""}
 
 

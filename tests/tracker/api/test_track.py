@@ -12,8 +12,9 @@ from sqlalchemy import Connection, func, select
 from tracker.clicks.tables import agents
 from tracker.conversions import store
 from tracker.conversions.tables import conversions
-from tracker.quarantine.store import QuarantinedEvent, list_events
+from tracker.quarantine.store import PAGE_MAX, list_events
 from tracker.quarantine.tables import quarantined_events
+from tracker.quarantine.types import QuarantinedEvent
 
 # Field of a sale, values at the limit, values beyond it with the field that is named.
 TEXTS = {"click_id": 64, "visitor_id": 64, "promo_code": 64, "partner_code": 64, "lead_id": 128, "external_id": 128}
@@ -109,7 +110,7 @@ def test_p22_each_field_beyond_its_limit_is_refused_by_name_and_kept(shared_worl
 
         assert answer.status_code == 422, (value, answer.text)
         assert [error["field"] for error in answer.json()["errors"]] == [field], (value, answer.text)
-        assert len(refused(shared_world)) == min(before + 1, 100)
+        assert len(refused(shared_world)) == min(before + 1, PAGE_MAX)
         assert not is_stored(shared_world, str(body["external_id"]) or "?")
 
 
@@ -205,7 +206,7 @@ def test_p43_bodies_that_are_no_report_are_4xx_and_kept(shared_world, body: byte
 
     assert 400 <= answer.status_code < 500
     assert answer.json()["detail"]
-    assert len(refused(shared_world)) == min(before + 1, 100)
+    assert len(refused(shared_world)) == min(before + 1, PAGE_MAX)
 
 
 def test_p43_texts_are_stored_in_nfc_with_everything_a_person_may_type(shared_world) -> None:

@@ -38,7 +38,7 @@ def record(
         "after": after,
     }
     digest = digest_of(previous=bytes(previous), content=content)
-    conn.execute(insert(audit_entries).values(**content, previous_digest=bytes(previous), digest=digest))
+    conn.execute(insert(audit_entries), content | {"previous_digest": bytes(previous), "digest": digest})
 
 
 def list_entries(

@@ -1,14 +1,21 @@
-"""Queries of the inbox, clicks, agents, roll-ups and drop counts."""
+"""Queries of clicks, agents, roll-ups and drop counts.
+
+Every reader gets `ClickRow`; that the table holds it packed is known here, in `packing.py` and `dictionaries.py` alone.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Dialect, Insert, Select, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ingest.enrich import Agent
-from tracker.clicks.tables import agents, click_days, clicks, cursors, drop_counts, identity_links, inbox
+from tracker.clicks import dictionaries
+from tracker.clicks.encoding import pack_browser_id
+from tracker.clicks.packing import text_numbers, unpack
+from tracker.clicks.row_statements import change_rows, read_rows
+from tracker.clicks.tables import agents, click_days, clicks, cursors, drop_counts, identity_links
 from tracker.clicks.types import AgentRow, ClickFilter, ClickRow
 from tracker.db.rows import as_struct, fields_of
 
@@ -19,62 +26,33 @@ PROJECTION = "clicks"
 
 def upsert(conn: Connection, table: Any) -> Any:
     """Return an INSERT that can say what happens on conflict, for the connection's database."""
-    return sqlite.insert(table) if conn.dialect.name == "sqlite" else postgresql.insert(table)
+    return _upsert_of(conn.dialect, table)
 
 
-def inbox_horizon(conn: Connection) -> int:
-    """Return the newest inbox number below which nothing can appear any more.
+def _upsert_of(dialect: Dialect, table: Any) -> Any:
+    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
 
-    On PostgreSQL numbers are given before commit: waiting out the open inserts makes every smaller number visible.
-    """
-    if conn.dialect.name == "postgresql":
-        conn.execute(text("LOCK TABLE inbox IN SHARE MODE"))
-    return int(conn.execute(select(func.coalesce(func.max(inbox.c.seq), 0))).scalar_one())
+
+def _blank(table: Table, rows: int) -> list[dict[str, None]]:
+    return [dict.fromkeys(table.columns.keys())] * rows
 
 
 def cursor_of(conn: Connection) -> int:
     """Return the last projected inbox number."""
-    return int(conn.execute(select(cursors.c.seq).where(cursors.c.name == PROJECTION)).scalar_one_or_none() or 0)
+    return next((row[0] for row in read_rows(conn, _cursor, [(PROJECTION,)])), 0)
 
 
 def move_cursor(conn: Connection, seq: int) -> None:
     """Note how far the projection came."""
-    moved = update(cursors).where(cursors.c.name == PROJECTION).values(seq=seq)
-    if conn.execute(moved).rowcount == 0:
-        conn.execute(insert(cursors).values(name=PROJECTION, seq=seq))
-
-
-def inbox_rows(conn: Connection, *, after: int, up_to: int, limit: int) -> Sequence[Row[Any]]:
-    """Return (seq, received_at_ms, body) rows in order."""
-    query = select(inbox).where(inbox.c.seq > after, inbox.c.seq <= up_to).order_by(inbox.c.seq).limit(limit)
-    return conn.execute(query).all()
-
-
-def purge_inbox(conn: Connection, *, before_ms: int, limit: int) -> int:
-    """Delete projected inbox rows received before an instant and return how many; the newest row always stays."""
-    old = (
-        select(inbox.c.seq)
-        .where(inbox.c.seq < cursor_of(conn), inbox.c.received_at_ms < before_ms)
-        .order_by(inbox.c.seq)
-        .limit(limit)
-    )
-    return conn.execute(delete(inbox).where(inbox.c.seq.in_(old))).rowcount
+    change_rows(conn, _moved_cursor, [(PROJECTION, seq)])
 
 
 def agent_ids(conn: Connection, wanted: Iterable[Agent]) -> dict[str, int]:
     """Return the number of each agent by its text, storing those not seen before."""
     by_digest = {hashlib.sha256(agent.text.encode()).digest(): agent for agent in wanted}
-    if not by_digest:
-        return {}
-    query = select(agents.c.digest, agents.c.agent_id).where(agents.c.digest.in_(list(by_digest)))
-    known = {bytes(row.digest): row.agent_id for row in conn.execute(query)}
-    for digest, agent in by_digest.items():
-        if digest not in known:
-            values = fields_of(agent)
-            known[digest] = conn.execute(
-                insert(agents).values(digest=digest, **values).returning(agents.c.agent_id)
-            ).scalar_one()
-    return {agent.text: known[digest] for digest, agent in by_digest.items()}
+    rows = {digest: {"digest": digest, **fields_of(agent)} for digest, agent in by_digest.items()}
+    found = dictionaries.numbers_of(conn, agents.c.agent_id, agents.c.digest, rows)
+    return {agent.text: found[digest] for digest, agent in by_digest.items()}
 
 
 def get_agent(conn: Connection, agent_id: int) -> AgentRow | None:
@@ -85,33 +63,20 @@ def get_agent(conn: Connection, agent_id: int) -> AgentRow | None:
     return as_struct(AgentRow, row)
 
 
-def insert_clicks(conn: Connection, rows: Sequence[ClickRow]) -> set[int]:
+def insert_clicks(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> set[int]:
     """Store clicks and return the inbox numbers that were new; a known click id changes nothing.
 
-    Rows: not empty, in inbox order.
+    Rows: values of the table's columns, not empty, in inbox order (see `packing.numbered`).
     """
-    statement = upsert(conn, clicks).on_conflict_do_nothing(index_elements=["program_id", "click_id"])
-    conn.execute(statement, [fields_of(row) for row in rows])
-    stored = select(clicks.c.seq).where(clicks.c.seq >= rows[0].seq, clicks.c.seq <= rows[-1].seq)
+    if change_rows(conn, _new_clicks, rows) == len(rows):
+        return {row[0] for row in rows}
+    stored = select(clicks.c.seq).where(clicks.c.seq >= rows[0][0], clicks.c.seq <= rows[-1][0])
     return set(conn.execute(stored).scalars())
 
 
-def add_to_day(
-    conn: Connection, *, enrollment_id: str, day: int, livemode: bool, clicks_added: int, bots_added: int
-) -> None:
-    """Count clicks of one enrollment and UTC day."""
-    statement = upsert(conn, click_days).values(
-        enrollment_id=enrollment_id, day=day, livemode=livemode, clicks=clicks_added, bots=bots_added
-    )
-    conn.execute(
-        statement.on_conflict_do_update(
-            index_elements=["enrollment_id", "day", "livemode"],
-            set_={
-                "clicks": click_days.c.clicks + statement.excluded.clicks,
-                "bots": click_days.c.bots + statement.excluded.bots,
-            },
-        )
-    )
+def add_to_days(conn: Connection, rows: Sequence[tuple[int, int, bool, int, int]]) -> None:
+    """Add to the counts of enrollments. Rows: number, UTC day, mode, people's clicks, bots' clicks; each once."""
+    change_rows(conn, _added_days, rows)
 
 
 def count_drops(conn: Connection, *, day: int, reasons: dict[str, int]) -> None:
@@ -157,22 +122,24 @@ def visitors_of(conn: Connection, customer_id: str) -> list[str]:
 
 def clicks_of_visitors(conn: Connection, *, program_id: str, visitors: Sequence[str]) -> list[ClickRow]:
     """Return the clicks of some visitors, oldest first."""
-    if not visitors:
+    number = dictionaries.program_number(conn, program_id) if visitors else None
+    if number is None:
         return []
     query = (
         select(clicks)
-        .where(clicks.c.program_id == program_id, clicks.c.visitor_id.in_(visitors))
-        .order_by(clicks.c.occurred_at_ms, clicks.c.seq)
+        .where(clicks.c.program_number == number, clicks.c.seq.in_(_seqs_of_visitors(visitors)))
+        .order_by(clicks.c.received_at_ms - clicks.c.age_ms, clicks.c.seq)
         .limit(TOUCHES_MAX)
     )
-    return [_click(row) for row in conn.execute(query)]
+    return _unpacked(conn, query)
 
 
 def find_click(conn: Connection, *, program_id: str, click_id: str) -> ClickRow | None:
     """Return a click by the browser's id."""
-    query = select(clicks).where(clicks.c.program_id == program_id, clicks.c.click_id == click_id)
-    row = conn.execute(query).first()
-    return None if row is None else _click(row)
+    number = dictionaries.program_number(conn, program_id)
+    query = select(clicks).where(clicks.c.click_key == pack_browser_id(click_id), clicks.c.program_number == number)
+    # Ids hold no NUL, a text that was asked for may, and would then look like the packed form of another id.
+    return next((row for row in _unpacked(conn, query.limit(1)) if row.click_id == click_id), None)
 
 
 def list_clicks(
@@ -180,14 +147,15 @@ def list_clicks(
 ) -> list[ClickRow]:
     """Return clicks, newest first."""
     query = select(clicks).where(clicks.c.livemode == chosen.livemode)
-    for column in ("program_id", "enrollment_id", "visitor_id"):
-        wanted = getattr(chosen, column)
-        if wanted is not None:
-            query = query.where(clicks.c[column] == wanted)
+    if chosen.program_id is not None:
+        query = query.where(clicks.c.program_number == dictionaries.program_number(conn, chosen.program_id))
+    if chosen.enrollment_id is not None:
+        query = query.where(clicks.c.enrollment_number == dictionaries.enrollment_number(conn, chosen.enrollment_id))
+    if chosen.visitor_id is not None:
+        query = query.where(clicks.c.seq.in_(_seqs_of_visitors([chosen.visitor_id])))
     if before_seq is not None:
         query = query.where(clicks.c.seq < before_seq)
-    rows = conn.execute(query.order_by(clicks.c.seq.desc()).limit(min(limit, PAGE_MAX)))
-    return [_click(row) for row in rows]
+    return _unpacked(conn, query.order_by(clicks.c.seq.desc()).limit(min(limit, PAGE_MAX)))
 
 
 def clicks_by_day(
@@ -201,12 +169,9 @@ def clicks_by_day(
         .order_by(click_days.c.day)
     )
     if enrollment_id is not None:
-        query = query.where(click_days.c.enrollment_id == enrollment_id)
+        number = dictionaries.enrollment_number(conn, enrollment_id)
+        query = query.where(click_days.c.enrollment_number == number)
     return {row[0]: (int(row[1]), int(row[2])) for row in conn.execute(query)}
-
-
-def _click(row: Row[Any]) -> ClickRow:
-    return as_struct(ClickRow, row)
 
 
 def agents_of(conn: Connection, agent_numbers: Iterable[int]) -> dict[int, AgentRow]:
@@ -216,3 +181,47 @@ def agents_of(conn: Connection, agent_numbers: Iterable[int]) -> dict[int, Agent
         return {}
     rows = conn.execute(select(agents).where(agents.c.agent_id.in_(wanted)))
     return {row.agent_id: as_struct(AgentRow, row) for row in rows}
+
+
+def _seqs_of_visitors(visitors: Sequence[str]) -> Any:
+    """Return the inbox numbers of visitors' clicks: the first touch bears the visitor's own id."""
+    keys = [pack_browser_id(visitor) for visitor in visitors]
+    later = select(clicks.c.seq).where(clicks.c.visitor_key.in_(keys))
+    first = select(clicks.c.seq).where(clicks.c.click_key.in_(keys), clicks.c.visitor_key.is_(None))
+    return later.union_all(first)
+
+
+def _unpacked(conn: Connection, query: Select[Any]) -> list[ClickRow]:
+    rows = conn.execute(query).all()
+    programs = dictionaries.programs_by_number(conn, {row.program_number for row in rows})
+    enrollments = dictionaries.enrollments_by_number(conn, {row.enrollment_number for row in rows})
+    texts = dictionaries.texts_by_number(conn, text_numbers(rows))
+    return [unpack(row, programs=programs, enrollments=enrollments, texts=texts) for row in rows]
+
+
+def _cursor(_dialect: Dialect, _rows: int) -> Select[Any]:
+    return select(cursors.c.seq).where(cursors.c.name == bindparam("name"))
+
+
+def _moved_cursor(dialect: Dialect, rows: int) -> Insert:
+    statement = _upsert_of(dialect, cursors).values(_blank(cursors, rows))
+    made: Insert = statement.on_conflict_do_update(index_elements=["name"], set_={"seq": statement.excluded.seq})
+    return made
+
+
+def _new_clicks(dialect: Dialect, rows: int) -> Insert:
+    statement = _upsert_of(dialect, clicks).values(_blank(clicks, rows))
+    made: Insert = statement.on_conflict_do_nothing(index_elements=["click_key", "program_number"])
+    return made
+
+
+def _added_days(dialect: Dialect, rows: int) -> Insert:
+    statement = _upsert_of(dialect, click_days).values(_blank(click_days, rows))
+    made: Insert = statement.on_conflict_do_update(
+        index_elements=["enrollment_number", "day", "livemode"],
+        set_={
+            "clicks": click_days.c.clicks + statement.excluded.clicks,
+            "bots": click_days.c.bots + statement.excluded.bots,
+        },
+    )
+    return made

@@ -21,8 +21,12 @@ class ClickRow(msgspec.Struct, frozen=True, kw_only=True):
     is_bot: bool
     host_key: bytes | None
     net_key: bytes | None
+    next_host_key: bytes | None
+    next_net_key: bytes | None
     masked_ip: str | None
     country: str | None
+    asn: int | None
+    network_class: str | None
     page_url: str | None
     http_referer: str | None
     details: dict[str, Any]

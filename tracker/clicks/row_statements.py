@@ -1,0 +1,50 @@
+"""Statements of the projector, compiled once and run past SQLAlchemy's handling of each value.
+
+One trip to the driver for many rows matters there, because each trip gives the interpreter's lock away and has to win
+it back from the event loop. The statements themselves are SQLAlchemy's, so they are right on both databases; only
+their values go to the driver as they are.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Executable
+
+# Rows in one statement, largest first: any number of rows needs few statements, and each is compiled once.
+SIZES = (64, 32, 16, 8, 4, 2, 1)
+
+# Makes the statement for so many rows; its parameters come in the order of the rows.
+Build = Callable[[Dialect, int], Executable]
+
+
+def change_rows(conn: Connection, build: Build, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Run a statement over all rows and return how many it stored or changed. Values: as the driver takes them."""
+    return sum(conn.exec_driver_sql(text, values).rowcount for text, values in _statements(conn, build, rows))
+
+
+def read_rows(conn: Connection, build: Build, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Run a statement over all rows and return what it gives. Values: as the driver takes them."""
+    found: list[Any] = []
+    for text, values in _statements(conn, build, rows):
+        found += conn.exec_driver_sql(text, values).all()
+    return found
+
+
+def _statements(
+    conn: Connection, build: Build, rows: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    start = 0
+    for size in SIZES:
+        while len(rows) - start >= size:
+            values = tuple(value for row in rows[start : start + size] for value in row)
+            yield _compiled(conn.dialect, build, size), values
+            start += size
+
+
+@lru_cache(maxsize=256)
+def _compiled(dialect: Dialect, build: Build, rows: int) -> str:
+    """Return the text of a statement for so many rows."""
+    # compile() is typed on the common base of statements, which Executable is not.
+    statement: Any = build(dialect, rows)
+    return str(statement.compile(dialect=dialect))

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from fraud_rules.delays import summarize_delays
-from fraud_rules.identity import email_keys, person_key
+from fraud_rules.identity import person_key
 from fraud_rules.types import (
     Facts,
     HostHistory,
@@ -21,6 +21,7 @@ from fraud_rules.types import (
     ProgramTiming,
     Subject,
 )
+from ingest.address_keys import same_host
 from tracker.clicks import store as clicks
 from tracker.conversions import store
 from tracker.conversions.journey import Case
@@ -67,7 +68,6 @@ def _subject(
 ) -> Subject:
     row = case.row
     agent = None if row.agent_id is None else clicks.get_agent(conn, row.agent_id)
-    keys = email_keys(customer.email) if customer else None
     from_browser = row.report.get("source") == "browser"
     return Subject(
         conversion_id=row.conversion_id,
@@ -79,7 +79,7 @@ def _subject(
         click_at_ms=click_at_ms,
         lead_id=row.lead_id,
         email=customer.email if customer else None,
-        email_key=keys.canonical if keys else None,
+        email_key=_mailbox(conn, customer),
         phone=customer.phone if customer else None,
         name=customer.name if customer else None,
         customer_id=row.customer_id,
@@ -88,6 +88,7 @@ def _subject(
         host_key=row.host_key.hex() if row.host_key else None,
         net_key=row.net_key.hex() if row.net_key else None,
         masked_ip=row.masked_ip,
+        network_class=row.network_class or "unknown",
         agent_key=agent.agent_key if agent else None,
         agent=agent.text if agent else None,
         is_bot=agent.is_bot if agent else False,
@@ -145,19 +146,34 @@ def _logins(
         to_ms=row.occurred_at_ms + LOGIN_SPAN_MS,
     )
     return tuple(
-        PartnerLogin(at_ms=login.at_ms, host_key=login.host_key.hex(), agent_key=login.agent_key) for login in found
+        # The rule compares keys: a sign-in from the same host in another epoch gets the key of the row's own.
+        PartnerLogin(
+            at_ms=login.at_ms,
+            host_key=(row.host_key if row.host_key and same_host(login, row) else login.host_key).hex(),
+            agent_key=login.agent_key,
+        )
+        for login in found
     )
 
 
+def _mailbox(conn: Connection, customer: Customer | None) -> str | None:
+    """Return the name of a customer's mailbox: the first customer seen with it.
+
+    Findings and cases keep this name, which says nothing once the customer's fields are erased.
+    """
+    return None if customer is None else store.first_with_mailbox(conn, customer)
+
+
 def _same_person(conn: Connection, row: ConversionRow, customer: Customer | None) -> tuple[PersonLead, ...]:
-    if customer is None or customer.email_canonical is None:
+    mailbox = _mailbox(conn, customer)
+    if customer is None or customer.email_canonical is None or mailbox is None:
         return ()
     found = store.people_with_mailbox(conn, row, canonical=customer.email_canonical, limit=RECORDS_MAX)
     return tuple(
         PersonLead(
             conversion_id=lead.conversion_id,
             email=lead.email,
-            canonical_key=customer.email_canonical,
+            canonical_key=mailbox,
             at_ms=lead.occurred_at_ms,
             customer_id=lead.customer_id,
         )

@@ -157,11 +157,11 @@ def _inherited(conn: Connection, row: ConversionRow) -> tuple[Credit, ...] | Non
 
 
 def _binding(conn: Connection, row: ConversionRow) -> Binding | None:
-    """Return the customer's binding, unless this very conversion made it."""
+    """Return the customer's binding, unless this very conversion made it or it was made by what happened later."""
     if row.customer_id is None:
         return None
     bound = store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id)
-    if bound is None or bound.conversion_id == row.conversion_id:
+    if bound is None or bound.conversion_id == row.conversion_id or bound.since_ms > row.occurred_at_ms:
         return None
     return Binding(partner_id=bound.enrollment_id, since_ms=bound.since_ms)
 

@@ -20,13 +20,13 @@ from fraud_rules.registry import RULES, required_facts
 from fraud_rules.rule import read_configs
 from tracker.audit import store as audit
 from tracker.cases.opening import freeze_new_lines, open_cases_for
-from tracker.conversions import store
+from tracker.conversions import late_store, store
 from tracker.conversions.base import refunded_total
 from tracker.conversions.decide import dues, refund_status, status_of
 from tracker.conversions.explain import explain
 from tracker.conversions.facts import load_facts
 from tracker.conversions.journey import Case, find_lead, load_case
-from tracker.conversions.record import DECIDE
+from tracker.conversions.late import DECIDE, after_identity, after_lead
 from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit, StoredDecision
 from tracker.db.ids import new_id
 from tracker.i18n.messages import mark
@@ -75,6 +75,8 @@ def process(conn: Connection, conversion_id: str, *, now_ms: int) -> None:
     if lead is not None:
         process(conn, lead.conversion_id, now_ms=now_ms)
     _process_earning(conn, row, program, at_ms=at_ms)
+    if row.kind == "lead":
+        after_lead(conn, row)
     for refund in store.refunds_of(conn, row) if row.kind == "sale" else []:
         if refund.status == "received":
             jobs.enqueue(conn, kind=DECIDE, subject_id=refund.conversion_id, run_at_ms=now_ms)
@@ -306,22 +308,27 @@ def _clicked_at(case: Case, decision: Decision) -> int | None:
 
 
 def _bind(conn: Connection, case: Case, decision: Decision, credited: str | None) -> None:
-    """Bind the customer at the first verified attributed conversion, where the program binds."""
+    """Bind the customer at the first verified attributed conversion, where the program binds.
+
+    First is what happened first: one reported late takes the binding over, and what was bound by it is decided again.
+    """
     row = case.row
     binds = case.program.settings.attribution.binding == "first_conversion" and decision.status == "attributed"
     if not binds or credited is None or row.customer_id is None or row.trust != "verified":
         return
-    if store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id) is None:
-        store.insert_binding(
-            conn,
-            StoredBinding(
-                program_id=row.program_id,
-                customer_id=row.customer_id,
-                enrollment_id=credited,
-                since_ms=row.occurred_at_ms,
-                conversion_id=row.conversion_id,
-            ),
-        )
+    known = store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id)
+    binding = StoredBinding(
+        program_id=row.program_id,
+        customer_id=row.customer_id,
+        enrollment_id=credited,
+        since_ms=row.occurred_at_ms,
+        conversion_id=row.conversion_id,
+    )
+    if known is None:
+        store.insert_binding(conn, binding)
+    elif row.occurred_at_ms < known.since_ms or (known.conversion_id == row.conversion_id and known != binding):
+        late_store.replace_binding(conn, binding)
+        after_identity(conn, row)
 
 
 def _summary(posted: list[NewTransfer]) -> list[dict[str, Any]]:

@@ -8,21 +8,19 @@ import msgspec
 from sqlalchemy import Connection
 
 from fraud_rules.identity import email_keys
-from ingest.address_keys import address_keys
 from ingest.conversions import ConversionReport, CustomerReport, RecordOutcome
 from ingest.enrich import Agent
 from tracker.audit import store as audit
 from tracker.clicks import store as clicks
 from tracker.clicks.project import Enricher
 from tracker.conversions import store
+from tracker.conversions.late import AT_ONCE, DECIDE, after_identity
 from tracker.conversions.types import ConversionRow, Customer
 from tracker.db.ids import new_id
 from tracker.db.sequences import next_seq
 from tracker.jobs import store as jobs
 
-# Test objects live by a clock of their own, which runs ahead of the worker's.
-AT_ONCE = 0
-DECIDE = "decide_conversion"  # the job every stored conversion waits for
+_OF_ADDRESS = ("host_key", "net_key", "next_host_key", "next_net_key", "masked_ip", "country", "asn", "network_class")
 
 # What the row keeps in its own columns, or never keeps (the raw address).
 _NOT_KEPT = frozenset({"program_id", "livemode", "kind", "trust", "request_digest", "address"})
@@ -49,24 +47,40 @@ def record(conn: Connection, report: ConversionReport, *, agent: Agent | None, e
 
 
 def _create(conn: Connection, report: ConversionReport, agent: Agent | None, enricher: Enricher) -> RecordOutcome:
-    conversion_id = new_id("cnv", report.received_at_ms)
-    row = _row(conn, report, agent, enricher, conversion_id=conversion_id, seq=next_seq(conn, "conversions"))
+    row = make_row(
+        report,
+        enricher,
+        conversion_id=new_id("cnv", report.received_at_ms),
+        seq=next_seq(conn, "conversions"),
+        customer_id=_customer_id(conn, report),
+        agent_id=_agent_id(conn, agent),
+    )
     store.insert_conversion(conn, row)
-    _link(conn, row)
-    jobs.enqueue(conn, kind=DECIDE, subject_id=conversion_id, run_at_ms=AT_ONCE)
-    return RecordOutcome(conversion_id=conversion_id, status="created")
+    link(conn, row)
+    jobs.enqueue(conn, kind=DECIDE, subject_id=row.conversion_id, run_at_ms=AT_ONCE)
+    return RecordOutcome(conversion_id=row.conversion_id, status="created")
 
 
 def _confirm(
     conn: Connection, known: ConversionRow, report: ConversionReport, agent: Agent | None, enricher: Enricher
 ) -> RecordOutcome:
     """Make a claim a verified conversion: the server's amount wins, the claim's click evidence stays."""
-    row = _row(conn, report, agent, enricher, conversion_id=known.conversion_id, seq=known.seq)
-    evidence = ("visitor_id", "click_id", "promo_code", "partner_code", "agent_id", "host_key", "net_key", "masked_ip")
+    row = make_row(
+        report,
+        enricher,
+        conversion_id=known.conversion_id,
+        seq=known.seq,
+        customer_id=_customer_id(conn, report),
+        agent_id=_agent_id(conn, agent),
+    )
+    evidence = ["visitor_id", "click_id", "promo_code", "partner_code", "agent_id"]
     kept = {name: getattr(known, name) for name in evidence if getattr(row, name) is None}
+    if row.host_key is None:
+        # All of one address or nothing: hashes of two would be compared as one.
+        kept |= {name: getattr(known, name) for name in _OF_ADDRESS}
     row = msgspec.structs.replace(row, **kept, received_at_ms=known.received_at_ms)
     store.replace_conversion(conn, row)
-    _link(conn, row)
+    link(conn, row)
     jobs.enqueue(conn, kind=DECIDE, subject_id=known.conversion_id, run_at_ms=AT_ONCE)
     shown = ("trust", "amount_minor", "currency", "customer_id", "click_id", "visitor_id", "promo_code")
     audit.record(
@@ -82,16 +96,21 @@ def _confirm(
     return RecordOutcome(conversion_id=known.conversion_id, status="confirmed")
 
 
-def _row(
-    conn: Connection,
+def _agent_id(conn: Connection, agent: Agent | None) -> int | None:
+    return clicks.agent_ids(conn, [agent])[agent.text] if agent else None
+
+
+def make_row(
     report: ConversionReport,
-    agent: Agent | None,
     enricher: Enricher,
     *,
     conversion_id: str,
     seq: int,
+    customer_id: str | None,
+    agent_id: int | None,
 ) -> ConversionRow:
-    keys = address_keys(report.address, enricher.address_key) if report.address else None
+    """Return a report as the row that is stored of it."""
+    where = enricher.locate(report.address, report.received_at_ms) if report.address else None
     kept = msgspec.to_builtins(report)
     return ConversionRow(
         conversion_id=conversion_id,
@@ -105,7 +124,7 @@ def _row(
         request_digest=report.request_digest,
         amount_minor=report.amount,
         currency=report.currency,
-        customer_id=_customer_id(conn, report),
+        customer_id=customer_id,
         visitor_id=report.visitor_id,
         click_id=report.click_id,
         promo_code=report.promo_code,
@@ -114,11 +133,15 @@ def _row(
         refund_of=report.refund_of,
         occurred_at_ms=report.occurred_at_ms,
         received_at_ms=report.received_at_ms,
-        agent_id=clicks.agent_ids(conn, [agent])[agent.text] if agent else None,
-        host_key=keys.host if keys else None,
-        net_key=keys.network if keys else None,
-        masked_ip=keys.masked if keys else None,
-        country=enricher.countries.country_of(report.address) if report.address else None,
+        agent_id=agent_id,
+        host_key=where.host if where else None,
+        net_key=where.network if where else None,
+        next_host_key=where.next_host if where else None,
+        next_net_key=where.next_network if where else None,
+        masked_ip=where.masked if where else None,
+        country=where.country if where else None,
+        asn=where.asn if where else None,
+        network_class=where.network_class if where else None,
         report={name: value for name, value in kept.items() if name not in _NOT_KEPT},
     )
 
@@ -126,8 +149,7 @@ def _row(
 def _customer_id(conn: Connection, report: ConversionReport) -> str | None:
     """Return the customer the report names, stored or completed; None when it names nobody."""
     told = report.customer or CustomerReport()
-    keys = email_keys(told.email) if told.email else None
-    canonical = keys.canonical if keys else None
+    canonical = canonical_email(told)
     if told.external_id is None and canonical is None:
         return None
     known = store.find_customer(
@@ -138,42 +160,54 @@ def _customer_id(conn: Connection, report: ConversionReport) -> str | None:
         email_canonical=canonical,
     )
     if known is None:
-        customer = Customer(
-            customer_id=new_id("cus", report.received_at_ms),
-            program_id=report.program_id,
-            livemode=report.livemode,
-            external_id=told.external_id,
-            email=told.email,
-            email_canonical=canonical,
-            phone=told.phone,
-            name=told.name,
-            country=told.country,
-            created_at_ms=report.received_at_ms,
-        )
+        customer = make_customer(report)
         store.save_customer(conn, customer)
         return customer.customer_id
-    if report.trust == "verified":
-        _complete(conn, known, told, canonical)
+    if report.trust == "verified" and (news := news_of(known, told)):
+        store.save_customer(conn, msgspec.structs.replace(known, **news))
     return known.customer_id
 
 
-def _complete(conn: Connection, known: Customer, told: CustomerReport, canonical: str | None) -> None:
-    """Fill in what was not known; what the shop said before stays."""
+def canonical_email(told: CustomerReport) -> str | None:
+    """Return the mailbox a customer's address stands for, None without one."""
+    keys = email_keys(told.email) if told.email else None
+    return keys.canonical if keys else None
+
+
+def make_customer(report: ConversionReport) -> Customer:
+    """Return the new customer that a report names."""
+    told = report.customer or CustomerReport()
+    return Customer(
+        customer_id=new_id("cus", report.received_at_ms),
+        program_id=report.program_id,
+        livemode=report.livemode,
+        external_id=told.external_id,
+        email=told.email,
+        email_canonical=canonical_email(told),
+        phone=told.phone,
+        name=told.name,
+        country=told.country,
+        created_at_ms=report.received_at_ms,
+    )
+
+
+def news_of(known: Customer, told: CustomerReport) -> dict[str, str]:
+    """Return what is told of a customer that was not known; what the shop said before stays."""
     offered = {
         "email": told.email,
-        "email_canonical": canonical,
+        "email_canonical": canonical_email(told),
         "phone": told.phone,
         "name": told.name,
         "country": told.country,
     }
-    news = {name: value for name, value in offered.items() if value is not None and getattr(known, name) is None}
-    if news:
-        store.save_customer(conn, msgspec.structs.replace(known, **news))
+    return {name: value for name, value in offered.items() if value is not None and getattr(known, name) is None}
 
 
-def _link(conn: Connection, row: ConversionRow) -> None:
+def link(conn: Connection, row: ConversionRow) -> None:
     """Note which browser the customer used; only verified reports may tie people together."""
-    if row.customer_id is not None and row.visitor_id is not None and row.trust == "verified":
+    if row.customer_id is None or row.visitor_id is None or row.trust != "verified":
+        return
+    if row.visitor_id not in clicks.visitors_of(conn, row.customer_id):
         clicks.link_identity(
             conn,
             program_id=row.program_id,
@@ -181,3 +215,4 @@ def _link(conn: Connection, row: ConversionRow) -> None:
             customer_id=row.customer_id,
             at_ms=row.occurred_at_ms,
         )
+        after_identity(conn, row)

@@ -65,7 +65,7 @@ def list_conversions(
 
 def insert_conversion(conn: Connection, row: ConversionRow) -> None:
     """Store a new conversion."""
-    conn.execute(insert(conversions).values(**fields_of(row)))
+    conn.execute(insert(conversions), fields_of(row))
 
 
 def replace_conversion(conn: Connection, row: ConversionRow) -> None:
@@ -124,7 +124,7 @@ def save_customer(conn: Connection, customer: Customer) -> None:
     key = fields.pop("customer_id")
     changed = conn.execute(update(customers).where(customers.c.customer_id == key).values(**fields))
     if changed.rowcount == 0:
-        conn.execute(insert(customers).values(customer_id=key, **fields))
+        conn.execute(insert(customers), fields | {"customer_id": key})
 
 
 def newest_decision(conn: Connection, conversion_id: str) -> StoredDecision | None:
@@ -141,10 +141,10 @@ def newest_decision(conn: Connection, conversion_id: str) -> StoredDecision | No
 
 def insert_decision(conn: Connection, decision: StoredDecision, parts: Sequence[StoredCredit]) -> None:
     """Store a decision and its parts."""
-    conn.execute(insert(decisions).values(**fields_of(decision)))
+    conn.execute(insert(decisions), fields_of(decision))
     for position, part in enumerate(parts):
         values = fields_of(part)
-        conn.execute(insert(credits).values(decision_id=decision.decision_id, position=position, **values))
+        conn.execute(insert(credits), values | {"decision_id": decision.decision_id, "position": position})
 
 
 def credits_of(conn: Connection, decision_id: str) -> list[StoredCredit]:
@@ -165,7 +165,7 @@ def binding_of(conn: Connection, *, program_id: str, customer_id: str) -> Stored
 
 def insert_binding(conn: Connection, binding: StoredBinding) -> None:
     """Bind a customer to an enrollment."""
-    conn.execute(insert(bindings).values(**fields_of(binding)))
+    conn.execute(insert(bindings), fields_of(binding))
 
 
 def count_by_status(conn: Connection, *, livemode: bool, since_ms: int) -> dict[tuple[str, str], int]:
@@ -185,6 +185,23 @@ def names_of_customers(conn: Connection, customer_ids: Iterable[str]) -> dict[st
         return {}
     rows = conn.execute(select(customers).where(customers.c.customer_id.in_(wanted)))
     return {row.customer_id: _customer(row) for row in rows}
+
+
+def first_with_mailbox(conn: Connection, customer: Customer) -> str | None:
+    """Return the id of the first customer of the program with the same mailbox, None when no mailbox is known."""
+    if customer.email_canonical is None:
+        return None
+    query = (
+        select(customers.c.customer_id)
+        .where(
+            customers.c.program_id == customer.program_id,
+            customers.c.livemode == customer.livemode,
+            customers.c.email_canonical == customer.email_canonical,
+        )
+        .order_by(customers.c.created_at_ms, customers.c.customer_id)
+        .limit(1)
+    )
+    return conn.execute(query).scalar_one_or_none()
 
 
 def people_with_mailbox(conn: Connection, row: ConversionRow, *, canonical: str, limit: int) -> list[MailboxLead]:
@@ -221,7 +238,7 @@ def leads_of_host(
         select(conversions)
         .where(
             conversions.c.program_id == row.program_id,
-            conversions.c.host_key == row.host_key,
+            _is_from_host(row),
             conversions.c.livemode == row.livemode,
             conversions.c.enrollment_id == enrollment_id,
             conversions.c.received_at_ms >= from_ms,
@@ -243,7 +260,7 @@ def count_host_leads(
     recent_own = (conversions.c.enrollment_id == enrollment_id) & (conversions.c.received_at_ms >= recent_from_ms)
     query = select(func.count()).where(
         conversions.c.program_id == row.program_id,
-        conversions.c.host_key == row.host_key,
+        _is_from_host(row),
         conversions.c.livemode == row.livemode,
         conversions.c.received_at_ms >= from_ms,
         conversions.c.seq < row.seq,
@@ -299,6 +316,11 @@ def set_credited(conn: Connection, conversion_id: str, *, enrollment_id: str | N
         .where(conversions.c.conversion_id == conversion_id)
         .values(enrollment_id=enrollment_id, click_at_ms=click_at_ms)
     )
+
+
+def _is_from_host(row: ConversionRow) -> ColumnElement[bool]:
+    """Say that a row before this one came from its address, be it in the same epoch of keys or in the one before."""
+    return (conversions.c.host_key == row.host_key) | (conversions.c.next_host_key == row.host_key)
 
 
 def _is_lead_like() -> ColumnElement[bool]:

@@ -19,6 +19,8 @@ customers = table(
     Column("name", Str),
     Column("country", Str),
     Column("created_at_ms", Int64, nullable=False),
+    # When everything but the ids was taken away (tracker/privacy/erase.py).
+    Column("erased_at_ms", Int64),
     UniqueConstraint("program_id", "livemode", "external_id"),
     # Query: people of a program with one mailbox (dup_person_email, customers without external id).
     Index("ix_customers_email_canonical", "program_id", "livemode", "email_canonical"),
@@ -59,8 +61,14 @@ conversions = table(
     Column("agent_id", Int64, ForeignKey("agents.agent_id")),
     Column("host_key", Blob),
     Column("net_key", Blob),
+    # The same under the key of the next epoch, near the end of one (ingest/address_keys.py).
+    Column("next_host_key", Blob),
+    Column("next_net_key", Blob),
     Column("masked_ip", Str),
     Column("country", Str),
+    # Number of the autonomous system and kind of network, as far as files told.
+    Column("asn", Int64),
+    Column("network_class", Str),
     # Set by the decision: who is credited most, and when the credited click was (for fraud facts and lists).
     Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id")),
     Column("click_at_ms", Int64),
@@ -69,8 +77,38 @@ conversions = table(
     UniqueConstraint("program_id", "livemode", "kind", "external_id"),
     # Query: leads from one address (same_ip_leads).
     Index("ix_conversions_host", "program_id", "host_key", "received_at_ms"),
+    # Query: the same across the boundary of an epoch.
+    Index(
+        "ix_conversions_next_host",
+        "program_id",
+        "next_host_key",
+        "received_at_ms",
+        sqlite_where=text("next_host_key IS NOT NULL"),
+        postgresql_where=text("next_host_key IS NOT NULL"),
+    ),
     # Query: conversions of a person (binding, dup_person_email).
     Index("ix_conversions_customer", "customer_id", "occurred_at_ms"),
+    # Query: conversions a click belongs to that arrived late (tracker/conversions/late.py).
+    Index(
+        "ix_conversions_click",
+        "click_id",
+        sqlite_where=text("click_id IS NOT NULL"),
+        postgresql_where=text("click_id IS NOT NULL"),
+    ),
+    # Query: the same by its visitor.
+    Index(
+        "ix_conversions_visitor",
+        "visitor_id",
+        sqlite_where=text("visitor_id IS NOT NULL"),
+        postgresql_where=text("visitor_id IS NOT NULL"),
+    ),
+    # Query: sales of a lead that is reported after them.
+    Index(
+        "ix_conversions_lead",
+        "lead_id",
+        sqlite_where=text("lead_id IS NOT NULL"),
+        postgresql_where=text("lead_id IS NOT NULL"),
+    ),
     # Query: refunds that wait for, or belong to, a sale.
     Index(
         "ix_conversions_refund_of", "program_id", "livemode", "refund_of", sqlite_where=text("refund_of IS NOT NULL")
@@ -107,6 +145,10 @@ credits = append_only(  # noqa: A001  # The table is called credits, as in the e
     Column("weight", Str, nullable=False),
     Column("amount_minor", Int64, nullable=False),
     PrimaryKeyConstraint("decision_id", "position"),
+    # Query: what was credited through a click (its page, the purge of clicks).
+    Index(
+        "ix_credits_touch", "touch", sqlite_where=text("touch IS NOT NULL"), postgresql_where=text("touch IS NOT NULL")
+    ),
 )
 
 bindings = table(

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ingest.network_classes import NetworkClass
+
 ConversionStatus = Literal[
     "received", "attributed", "unattributed", "in_review", "accepted", "rejected", "part_refunded", "refunded"
 ]
@@ -35,8 +37,12 @@ class ConversionRow(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: int | None
     host_key: bytes | None
     net_key: bytes | None
+    next_host_key: bytes | None = None
+    next_net_key: bytes | None = None
     masked_ip: str | None
     country: str | None
+    asn: int | None = None
+    network_class: NetworkClass | None = None
     enrollment_id: str | None = None
     click_at_ms: int | None = None
     report: dict[str, Any]
@@ -55,6 +61,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None
     country: str | None
     created_at_ms: int
+    erased_at_ms: int | None = None
 
 
 class StoredDecision(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Queries of background work: enqueue, claim by lease, finish, retry."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,6 +33,12 @@ def enqueue(conn: Connection, *, kind: str, subject_id: str, run_at_ms: int) -> 
                 kind=kind, subject_id=subject_id, run_at_ms=run_at_ms, leased_until_ms=0, attempts=0, last_error=""
             )
         )
+
+
+def enqueue_new(conn: Connection, *, kind: str, subject_ids: Sequence[str], run_at_ms: int) -> None:
+    """Make sure that work is done for subjects that did not exist before, at least one."""
+    fresh = {"kind": kind, "run_at_ms": run_at_ms, "leased_until_ms": 0, "attempts": 0, "last_error": ""}
+    conn.execute(insert(jobs), [fresh | {"subject_id": subject_id} for subject_id in subject_ids])
 
 
 def claim(conn: Connection, *, now_ms: int, limit: int) -> list[Job]:

@@ -48,7 +48,7 @@ def post(conn: Connection, new: Sequence[NewTransfer]) -> None:
     for transfer in new:
         _check_balanced(transfer)
         values = {name: getattr(transfer, name) for name in _TRANSFER_FIELDS}
-        conn.execute(insert(transfers).values(**values, seq=next_seq(conn, "transfers")))
+        conn.execute(insert(transfers), values | {"seq": next_seq(conn, "transfers")})
         conn.execute(insert(entries), [_entry_values(transfer, line) for line in range(len(transfer.legs))])
     _check_reversed(conn, {transfer.reverses_id for transfer in new if transfer.reverses_id is not None})
 
@@ -57,7 +57,7 @@ def save_holds(conn: Connection, new: Sequence[Hold]) -> None:
     """Append freezes and releases in their order."""
     for hold in new:
         values = {name: getattr(hold, name) for name in Hold.__struct_fields__ if name != "seq"}
-        conn.execute(insert(holds).values(**values, seq=next_seq(conn, "holds")))
+        conn.execute(insert(holds), values | {"seq": next_seq(conn, "holds")})
 
 
 def lines_of_conversion(conn: Connection, conversion_id: str) -> list[PostedLine]:

@@ -1,7 +1,6 @@
 """A customer's way through the whole application: lead, sale, second sale."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -107,28 +106,6 @@ def test_the_largest_amount_earns_exactly(shared_world) -> None:
     sold = shared_world.track("sale", shared_world.sale(promo_code="ANNA", amount=10**13)).json()
 
     assert [amount for _, amount in lines(shared_world, sold)] == [2 * 10**12]
-
-
-@pytest.mark.parametrize("order", list(permutations(["click", "lead", "sale", "refund"])), ids="-".join)
-def test_p10_every_arrival_order_ends_the_same(shared_world, order: tuple[str, ...]) -> None:
-    """A lead and a sale are named together; a click may come late from a browser's queue, a refund early."""
-    world = shared_world
-    click, lead = world.number("click"), world.number("lead")
-    customer = {"external_id": world.number("customer")}
-    sale = world.sale(click_id=click, customer=customer, promo_code="ANNA")
-    refund = {"external_id": world.number("r"), "refund_of": sale["external_id"], "amount": 4_000, "currency": "EUR"}
-    made = {}
-    for step in order:
-        if step == "click":
-            world.click(c=click, a=60_000)
-        elif step == "lead":
-            made["lead"] = world.track("lead", {"external_id": lead, "click_id": click, "customer": customer}).json()
-        else:
-            made[step] = world.track(step, {"sale": sale, "refund": refund}[step]).json()
-    world.write(lambda conn: process(conn, made["refund"]["id"], now_ms=world.services.now_ms()))
-
-    assert sum(amount for _, amount in lines(world, made["sale"])) == 1_200
-    assert world.api("GET", f"/v1/conversions/{made['sale']['id']}").json()["status"] == "part_refunded"
 
 
 def test_deciding_again_changes_nothing(shared_world) -> None:

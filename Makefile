@@ -11,9 +11,9 @@ SOURCES := snippet ingest attribution fraud_rules tracker tests benchmarks examp
 # What tests start that Python cannot install: command, and the Debian package it comes from.
 CHROMIUM := chromium:chromium
 BROWSERS := $(CHROMIUM) firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb
-SERVERS := nginx:nginx-light caddy:caddy php:php-cli
+SERVERS := nginx:nginx-light caddy:caddy php:php-cli systemd-analyze:systemd
 
-.PHONY: demo build dev test test-browsers test-slow check fmt bench docs locks clean tested-with
+.PHONY: demo build dev test test-browsers test-slow check fmt bench bench-ingest docs locks clean tested-with
 
 demo: build ## build everything and start Molva with demo data and a demo shop
 	@exec $(BIN)/molva demo --port $(PORT)
@@ -47,8 +47,10 @@ fmt: dev
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-bench: dev ## measure; prints ratios within one run
-	@command -v wrk >/dev/null || { echo "make bench needs wrk (Debian: apt-get install wrk)."; exit 1; }
+bench: bench-ingest ## measure; prints ratios within one run
+
+bench-ingest: dev ## measure the doors of ingestion
+	@command -v wrk >/dev/null || { echo "make bench-ingest needs wrk (Debian: apt-get install wrk)."; exit 1; }
 	@$(BIN)/python benchmarks/run.py
 
 docs: NEEDED = $(CHROMIUM)
@@ -65,7 +67,7 @@ locks: dev ## compile the locked requirements again
 	  -o requirements/$$name.txt requirements/$$name.in; done
 
 clean:
-	@rm -rf $(VENV) node_modules snippet/built tracker/admin/static/vendor test-artifacts \
+	@rm -rf $(VENV) node_modules snippet/built ingest/data/built tracker/admin/static/vendor test-artifacts \
 	  tests/snippet/filters/installed benchmarks/snippet/node_modules
 
 # The machine may have Python alone: Node comes from a wheel where there is none.

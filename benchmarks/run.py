@@ -1,4 +1,4 @@
-"""`make bench`: durable clicks against a yardstick in the same run, memory at rest, time to the first answer.
+"""`make bench-ingest`: the doors of ingestion against a yardstick in the same run, memory, time to the first answer.
 
 Prints one table and writes one file to `results/`. Figures of different runs must not be compared: the machine, its
 load and its disk differ. See README.md beside this file.
@@ -15,17 +15,38 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from servers import HERE, MOLVA, TICKS, Server, free_port, molva
+from subjects import CODE, ORIGIN, Subject, postgresql
 
 CONNECTIONS = 64
-CODE = "BENCH"
-ORIGIN = "https://shop.example"
-TARGETS = {"ratio": 0.5, "idle_mb": 150.0, "ready_s": 5.0}
+FEW = 8  # connections of the run that shows what a quiet server makes of one click
+
+
+class Door(NamedTuple):
+    """One row of the table: what is asked, over how many connections, and the ratio that is wanted at least."""
+
+    title: str
+    script: str
+    connections: int
+    goal: float
+    database: str = "sqlite"
+
+
+DOORS = {
+    "clicks": Door("clicks", "clicks.lua", CONNECTIONS, 0.75),
+    "clicks_few": Door("clicks, 8 connections", "clicks.lua", FEW, 0.4),
+    "redirects": Door("referral links", "links.lua", CONNECTIONS, 0.75),
+    "sales": Door("sales, server", "sales.lua", CONNECTIONS, 0.25),
+    "clicks_postgresql": Door("clicks, PostgreSQL", "clicks.lua", CONNECTIONS, 0.6, "postgresql"),
+}
+P99_GOAL, CPU_GOAL = 4.0, 1.5  # times the yardstick's, for clicks over 64 connections
+TARGETS = {"idle_mb": 150.0, "ready_s": 5.0}
 IDLE_S = 5.0
 SETTLE_S = 1.0  # between two runs, so that one does not inherit the other's leftovers
 
@@ -38,10 +59,9 @@ def main() -> int:
             "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "machine": machine(place),
             "seconds_per_run": options.seconds,
-            "connections": CONNECTIONS,
             "start": measure_start(place, options.repeats),
             "idle_peak_mb": measure_idle(place),
-            "clicks": measure_clicks(place, seconds=options.seconds, repeats=options.repeats),
+            "doors": measure_doors(place, options),
         }
     rows = table(results)
     print("\n".join(rows))
@@ -49,7 +69,8 @@ def main() -> int:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nWritten to {path.relative_to(HERE.parent)}.")
-    lost = sum(run["acknowledged"] > run["stored"] for run in results["clicks"]["subject"])
+    doors = results["doors"]
+    lost = sum(run["acknowledged"] > run["stored"] for name in DOORS if name in doors for run in doors[name]["runs"])
     return 1 if lost else 0
 
 
@@ -58,6 +79,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=10, help="length of one run (10)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each, alternating; the median counts (3)")
     parser.add_argument("--quick", action="store_true", help="3 seconds a run")
+    parser.add_argument("--only", nargs="+", choices=sorted(DOORS), help="only these doors")
     options = parser.parse_args()
     if options.quick:
         options.seconds = 3
@@ -102,10 +124,8 @@ def fsync_p50_us(place: Path) -> int:
 
 
 def install(data_dir: Path, port: int) -> dict[str, Any]:
-    return molva(
-        *("init", "--data-dir", str(data_dir), "--admin-email", "owner@shop.example"),
-        *("--base-url", f"http://127.0.0.1:{port}", "--program", "Bench", "--site", ORIGIN),
-    )
+    return molva("init", "--data-dir", str(data_dir), "--admin-email", "owner@shop.example",
+                 "--base-url", f"http://127.0.0.1:{port}")  # fmt: skip
 
 
 def serve(data_dir: Path, port: int) -> Server:
@@ -139,52 +159,66 @@ def measure_idle(place: Path) -> float:
     return round(peak, 1)
 
 
-def measure_clicks(place: Path, *, seconds: int, repeats: int) -> dict[str, Any]:
-    """Run yardstick and subject by turns and return every run, the medians and their ratios."""
-    port, yard_port = free_port(), free_port()
-    data_dir = place / "clicks"
-    made = install(data_dir, port)
-    key = made["publishable_key"]
-    molva(
-        *("partner", "add", "--data-dir", str(data_dir), "--program", made["program_id"]),
-        *("--name", "Bench", "--email", "bench@partner.example", "--code", CODE),
-    )
-    yardstick = Server([sys.executable, str(HERE / "yardstick.py"), str(yard_port)], port=yard_port)
-    subject = serve(data_dir, port)
-    runs: dict[str, list[dict[str, Any]]] = {"yardstick": [], "subject": []}
-    try:
-        load(yardstick, key, seconds=1, prefix="warm-y")
-        load(subject, key, seconds=1, prefix="warm-s")
-        for number in range(repeats):
-            runs["yardstick"].append(load(yardstick, key, seconds=seconds, prefix=f"y{number}"))
-            before = count_stored(data_dir)
-            run = load(subject, key, seconds=seconds, prefix=f"s{number}")
-            run["stored"] = count_stored(data_dir) - before
-            runs["subject"].append(run)
-            # What was acknowledged is still being projected; the next yardstick run shall not pay for it.
-            wait_projected(data_dir)
-        peak_mb = round(subject.peak_mb(), 1)
-    finally:
-        yardstick.stop()
-        subject.stop()
-    medians = {
-        name: {field: median(each, field) for field in ("rps", "p50_ms", "p99_ms", "cpu_us")}
-        for name, each in runs.items()
-    }
-    yard, mine = medians["yardstick"], medians["subject"]
+def measure_doors(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the yardstick and every door by turns and return every run, the medians and their ratios."""
+    chosen = {name: door for name, door in DOORS.items() if not options.only or name in options.only}
+    databases = sorted({door.database for door in chosen.values()})
+    yard_port = free_port()
+    with ExitStack() as stack:
+        yardstick = Server([sys.executable, str(HERE / "yardstick.py"), str(yard_port)], port=yard_port)
+        stack.callback(yardstick.stop)
+        subjects = {}
+        for name in databases:
+            url = stack.enter_context(postgresql()) if name == "postgresql" else None
+            subjects[name] = Subject(place / name, url)
+            stack.callback(subjects[name].server.stop)
+        runs: dict[str, list[dict[str, Any]]] = {name: [] for name in chosen}
+        yards: dict[int, list[dict[str, Any]]] = {door.connections: [] for door in chosen.values()}
+        for subject in subjects.values():
+            load(yardstick, subject, DOORS["clicks"], seconds=1, prefix="warm-y")
+            load(subject.server, subject, DOORS["clicks"], seconds=1, prefix="warm-s")
+        for number in range(options.repeats):
+            for name, door in chosen.items():
+                subject = subjects[door.database]
+                yard = load(
+                    yardstick,
+                    subject,
+                    DOORS["clicks"]._replace(connections=door.connections),
+                    seconds=options.seconds,
+                    prefix=f"y{number}{name}",
+                )
+                yards[door.connections].append(yard)
+                before = subject.count(door.script)
+                run = load(subject.server, subject, door, seconds=options.seconds, prefix=f"s{number}{name}")
+                run["stored"] = subject.count(door.script) - before
+                run["ratio"] = round(run["rps"] / yard["rps"], 3)
+                runs[name].append(run)
+                # What was acknowledged is still being worked off; the next yardstick run shall not pay for it.
+                run["drained_s"] = subject.wait_idle()
+        peak_mb = {name: round(subject.server.peak_mb(), 1) for name, subject in subjects.items()}
     return {
-        **runs,
-        "medians": medians,
-        "ratio": round(mine["rps"] / yard["rps"], 3),
-        "p99_ratio": round(mine["p99_ms"] / yard["p99_ms"], 2),
-        "cpu_ratio": round(mine["cpu_us"] / yard["cpu_us"], 2),
+        "yardstick": {str(count): summary(each) for count, each in yards.items()},
+        **{name: summary(each) | compare(each, yards[chosen[name].connections]) for name, each in runs.items()},
         "peak_mb_under_load": peak_mb,
     }
 
 
-def load(server: Server, key: str, *, seconds: int, prefix: str) -> dict[str, Any]:
-    """Post fresh clicks over keep-alive connections for some seconds."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(HERE / "clicks.lua")]
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"runs": runs, "median": {field: median(runs, field) for field in ("rps", "p50_ms", "p99_ms", "cpu_us")}}
+
+
+def compare(mine: list[dict[str, Any]], yards: list[dict[str, Any]]) -> dict[str, float]:
+    return {
+        "ratio": round(statistics.median(run["ratio"] for run in mine), 2),
+        "p99_ratio": round(median(mine, "p99_ms") / median(yards, "p99_ms"), 2),
+        "cpu_ratio": round(median(mine, "cpu_us") / median(yards, "cpu_us"), 2),
+    }
+
+
+def load(server: Server, subject: Subject, door: Door, *, seconds: int, prefix: str) -> dict[str, Any]:
+    """Ask a door over keep-alive connections for some seconds."""
+    command = ["wrk", "-t1", f"-c{door.connections}", f"-d{seconds}s", "-s", str(HERE / door.script)]
+    key = subject.secret_key if door.script == "sales.lua" else subject.publishable_key
     command += [f"http://127.0.0.1:{server.port}", "--", key, CODE, ORIGIN, prefix]
     cpu, busy, children, started = server.cpu_s(), busy_s(), children_s(), time.monotonic()
     done = subprocess.run(command, capture_output=True, check=True, text=True)
@@ -193,7 +227,7 @@ def load(server: Server, key: str, *, seconds: int, prefix: str) -> dict[str, An
     others = (busy_s() - busy - used - generator) / elapsed
     told = json.loads(done.stdout.strip().splitlines()[-1])
     if told["not_2xx"] or told["broken"]:
-        raise RuntimeError(f"{told['not_2xx']} answers were not 2xx and {told['broken']} requests broke.")
+        raise RuntimeError(f"{told['not_2xx']} answers were refusals and {told['broken']} requests broke.")
     return {
         "rps": round(told["requests"] / told["duration_us"] * 1e6),
         "p50_ms": round(told["p50_us"] / 1000, 2),
@@ -202,24 +236,6 @@ def load(server: Server, key: str, *, seconds: int, prefix: str) -> dict[str, An
         "acknowledged": told["requests"],
         "others_cpu": round(max(others, 0.0), 2),
     }
-
-
-def count_stored(data_dir: Path) -> int:
-    return query(data_dir, "SELECT count(*) FROM inbox")
-
-
-def wait_projected(data_dir: Path) -> None:
-    time.sleep(SETTLE_S)
-    while query(data_dir, "SELECT (SELECT max(seq) FROM inbox) - (SELECT seq FROM cursors WHERE name = 'clicks')"):
-        time.sleep(SETTLE_S / 4)
-
-
-def query(data_dir: Path, text: str) -> int:
-    conn = sqlite3.connect(f"file:{data_dir / 'molva.db'}?mode=ro", uri=True)
-    try:
-        return int(conn.execute(text).fetchone()[0])
-    finally:
-        conn.close()
 
 
 def median(runs: list[dict[str, Any]], field: str) -> float:
@@ -238,32 +254,52 @@ def children_s() -> float:
 
 
 def table(results: dict[str, Any]) -> list[str]:
-    clicks, start = results["clicks"], results["start"]
-    yard, mine = clicks["medians"]["yardstick"], clicks["medians"]["subject"]
-    others = [run["others_cpu"] for name in ("yardstick", "subject") for run in clicks[name]]
-    rows = [
-        ("", "yardstick", "Molva", "ratio", "goal"),
-        (
-            "clicks a second",
-            f"{yard['rps']:.0f}",
-            f"{mine['rps']:.0f}",
-            f"{clicks['ratio']:.2f}",
-            f">= {TARGETS['ratio']}",
-        ),
-        ("p50, ms", f"{yard['p50_ms']:.2f}", f"{mine['p50_ms']:.2f}", "", ""),
-        ("p99, ms", f"{yard['p99_ms']:.2f}", f"{mine['p99_ms']:.2f}", f"{clicks['p99_ratio']:.2f}", ""),
-        ("CPU a request, us", f"{yard['cpu_us']:.0f}", f"{mine['cpu_us']:.0f}", f"{clicks['cpu_ratio']:.2f}", ""),
+    doors, start = results["doors"], results["start"]
+    rows = [("", "yardstick", "Molva", "ratio", "goal")]
+    for name, door in DOORS.items():
+        if name not in doors:
+            continue
+        yard, mine = doors["yardstick"][str(door.connections)]["median"], doors[name]["median"]
+        rows.append(
+            (
+                f"{door.title}, a second",
+                f"{yard['rps']:.0f}",
+                f"{mine['rps']:.0f}",
+                f"{doors[name]['ratio']:.2f}",
+                f">= {door.goal}",
+            )
+        )
+        is_first = name == "clicks"
+        rows.append(
+            (
+                "  p99, ms",
+                f"{yard['p99_ms']:.2f}",
+                f"{mine['p99_ms']:.2f}",
+                f"{doors[name]['p99_ratio']:.2f}",
+                f"<= {P99_GOAL:.0f}" if is_first else "",
+            )
+        )
+        rows.append(
+            (
+                "  CPU a request, us",
+                f"{yard['cpu_us']:.0f}",
+                f"{mine['cpu_us']:.0f}",
+                f"{doors[name]['cpu_ratio']:.2f}",
+                f"<= {CPU_GOAL}" if is_first else "",
+            )
+        )
+    rows += [
         ("idle peak memory, MB", "", f"{results['idle_peak_mb']:.0f}", "", f"< {TARGETS['idle_mb']:.0f}"),
         ("serve: exec to ready, s", "", f"{max(start['serve_s']):.2f}", "", f"<= {TARGETS['ready_s']:.0f}"),
         ("demo: exec to ready, s", "", f"{max(start['demo_s']):.2f}", "", f"<= {TARGETS['ready_s']:.0f}"),
     ]
-    lines = [f"{row[0]:<26}{row[1]:>12}{row[2]:>10}{row[3]:>8}  {row[4]}" for row in rows]
-    stored = sum(run["stored"] for run in clicks["subject"])
-    acknowledged = sum(run["acknowledged"] for run in clicks["subject"])
+    runs = [run for name in DOORS if name in doors for run in doors[name]["runs"]]
+    others = [run["others_cpu"] for run in runs]
+    stored, acknowledged = (sum(run[name] for run in runs) for name in ("stored", "acknowledged"))
     return [
-        *lines,
+        *(f"{row[0]:<34}{row[1]:>10}{row[2]:>10}{row[3]:>8}  {row[4]}" for row in rows),
         "",
-        f"Stored {stored} clicks of {acknowledged} acknowledged.",
+        f"Stored {stored} events of {acknowledged} acknowledged.",
         f"Others used {min(others):.2f} to {max(others):.2f} of {results['machine']['cores']} cores meanwhile.",
     ]
 

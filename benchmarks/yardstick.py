@@ -1,9 +1,9 @@
 """The yardstick: the least a Starlette route can do with a click. Reads the body, answers 204, stores nothing.
 
-`run.py` starts it with a port as argument; the server settings are those Molva itself runs with.
+`run.py` starts it with a port as argument: one process of uvicorn as it comes, with the same parser and event loop as
+Molva and none of Molva's limits.
 """
 
-import asyncio
 import sys
 
 import uvicorn
@@ -11,8 +11,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-
-from tracker.serving import uvicorn_config
 
 
 async def take(request: Request) -> Response:
@@ -28,8 +26,15 @@ def main() -> None:
     app = Starlette(
         routes=[Route("/r/e", take, methods=["POST"]), Route("/readyz", readyz, methods=["GET"])],
     )
-    config = uvicorn_config(app, host="127.0.0.1", port=int(sys.argv[1]))
-    asyncio.run(uvicorn.Server(config).serve())
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        http="httptools",
+        loop="uvloop",
+        access_log=False,
+        log_level="warning",
+    )
 
 
 if __name__ == "__main__":

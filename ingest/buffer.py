@@ -5,6 +5,8 @@ commits at once. The queue is bounded: when it is full the edge answers 503 inst
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import structlog
 
@@ -13,32 +15,55 @@ from ingest.directory import Sink, SinkBusyError
 BATCH_MAX = 500  # clicks a transaction; larger batches stopped helping and lengthen the longest answer
 QUEUE_MAX = 5000  # waiting clicks; about two seconds of a busy server
 
+Done = Callable[[SinkBusyError | None], None]
+
 log = structlog.get_logger()
 
 
 class ClickBuffer:
-    """Clicks on their way to the store; `put` returns after COMMIT."""
+    """Clicks on their way to the store; the counters are there for the metrics page to read."""
 
     def __init__(self, sink: Sink) -> None:
-        """Take the sink that stores batches; `run` must be running for `put` to return."""
+        """Take the sink that stores batches; `run` must be running for anything to be stored."""
         self._sink = sink
         self._rows: list[tuple[int, str]] = []
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiting: list[Done] = []
         self._filled = asyncio.Event()
         self._closing = False
+        self.acknowledged = 0
+        self.refused = 0
+        self.batches = 0
+        self.commit_seconds = 0.0
 
     def __len__(self) -> int:
         """Return how many clicks wait."""
         return len(self._rows)
 
+    def add(self, received_at_ms: int, body: str, done: Done) -> None:
+        """Take one click and call `done` once: with None after COMMIT, or with the reason why it is not stored.
+
+        Raises SinkBusyError when the queue is full. `done` runs in the event loop and must not raise.
+        """
+        if self._closing or len(self._rows) >= QUEUE_MAX:
+            self.refused += 1
+            raise SinkBusyError("Too many clicks are waiting to be stored; try again.")
+        self._rows.append((received_at_ms, body))
+        self._waiting.append(done)
+        self._filled.set()
+
     async def put(self, received_at_ms: int, body: str) -> None:
         """Store one click; raises SinkBusyError when the queue is full or the store cannot take it."""
-        if self._closing or len(self._rows) >= QUEUE_MAX:
-            raise SinkBusyError("Too many clicks are waiting to be stored; try again.")
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._rows.append((received_at_ms, body))
-        self._waiters.append(waiter)
-        self._filled.set()
+
+        def done(error: SinkBusyError | None) -> None:
+            if waiter.done():
+                return  # The client left; its click is stored all the same.
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+        self.add(received_at_ms, body, done)
         await waiter
 
     async def run(self) -> None:
@@ -58,23 +83,30 @@ class ClickBuffer:
 
     async def _flush(self) -> None:
         rows, self._rows = self._rows[:BATCH_MAX], self._rows[BATCH_MAX:]
-        waiters, self._waiters = self._waiters[:BATCH_MAX], self._waiters[BATCH_MAX:]
+        waiting, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+        started = time.monotonic()
+        outcome: SinkBusyError | None = None
         try:
             await self._sink.append_clicks(rows)
         except SinkBusyError as error:
-            _settle(waiters, error)
+            outcome = error
+            # Who came meanwhile waited as well; behind another try they would wait twice as long as anybody should.
+            waiting += self._waiting
+            self._rows, self._waiting = [], []
         except Exception as error:  # The loop must live: one broken batch may not stop ingestion.
-            _settle(waiters, SinkBusyError(f"The store failed ({type(error).__name__}); try again."))
+            outcome = SinkBusyError(f"The store failed ({type(error).__name__}); try again.")
+            # Told before anything is logged: a log that cannot be written may not keep them waiting.
+            self._settle(waiting, outcome)
             log.exception("click_batch_failed", rows=len(rows))
-        else:
-            _settle(waiters, None)
+            return
+        self.batches += 1
+        self.commit_seconds += time.monotonic() - started
+        self._settle(waiting, outcome)
 
-
-def _settle(waiters: list["asyncio.Future[None]"], error: Exception | None) -> None:
-    for waiter in waiters:
-        if waiter.done():
-            continue
-        if error is None:
-            waiter.set_result(None)
+    def _settle(self, waiting: list[Done], outcome: SinkBusyError | None) -> None:
+        if outcome is None:
+            self.acknowledged += len(waiting)
         else:
-            waiter.set_exception(error)
+            self.refused += len(waiting)
+        for done in waiting:
+            done(outcome)

@@ -1,4 +1,4 @@
-"""The public edge as one raw ASGI application: `/r/e`, `/r/to/…`, `/r/x.js` and the other builds of the snippet.
+"""The public edge as one raw ASGI application: `/r/e`, `/r/to/…`, `/r/px`, `/r/pb/…` and the builds of the snippet.
 
 The roof puts it in front of Starlette; see docs/architecture.md, "The way of a click".
 """
@@ -6,6 +6,7 @@ The roof puts it in front of Starlette; see docs/architecture.md, "The way of a 
 import re
 import secrets
 from typing import Any, get_args
+from urllib.parse import unquote
 
 import structlog
 
@@ -13,7 +14,9 @@ import snippet
 from ingest.answers import answer_preflight, shared_with
 from ingest.browser_events import take_event
 from ingest.directory import SinkBusyError
-from ingest.http import Answer, headers_of, problem_answer, send_answer, send_file
+from ingest.http import Answer, Door, Request, headers_of, problem_answer, send_answer, send_file
+from ingest.pixels import answer_pixel
+from ingest.postbacks import take_postback
 from ingest.problems import ProblemError
 from ingest.redirects import follow_link
 from ingest.setup import EdgeSetup
@@ -35,6 +38,10 @@ class PublicEdge:
         self._setup = setup
         self._event_path = f"{setup.prefix}/e"
         self._link_path = f"{setup.prefix}/to/"
+        self._direct_event = self._event_path.encode()
+        self._direct_links = self._link_path.encode()
+        self._pixel_path = f"{setup.prefix}/px"
+        self._postback_path = f"{setup.prefix}/pb/"
         # "x" in the names of the builds stands for the name the operator chose.
         self._scripts: dict[str, snippet.Build] = {
             f"{setup.prefix}/{setup.script_name}{name.removeprefix('x')}": name for name in get_args(snippet.Build)
@@ -43,32 +50,60 @@ class PublicEdge:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one HTTP request."""
         path, method = scope["path"], scope["method"]
+        if path in self._scripts and method in ("GET", "HEAD"):
+            try:
+                await self._send_script(self._scripts[path], scope, send)
+            except snippet.NotBuiltError as error:
+                log.warning("snippet_not_built", error=str(error))
+                await send_answer(send, self._refuse(scope, _not_built()))
+            return
+        await send_answer(send, await self._answer(scope, receive))
+
+    def direct_door(self, method: bytes, target: bytes) -> Door | None:
+        """Return what answers the two hot requests, events and links, without ASGI's messages; None for all others."""
+        if method == b"POST":
+            return self._answer_directly if target == self._direct_event else None
+        return self._answer_directly if method == b"GET" and target.startswith(self._direct_links) else None
+
+    async def _answer_directly(self, request: Request) -> Answer:
+        path, _, query = request.target.partition(b"?")
+        scope = {
+            "method": request.method,
+            "path": unquote(path.decode("ascii", "replace")),
+            "query_string": query,
+            "headers": request.headers,
+            "client": request.client,
+        }
+        return await self._answer(scope, request.receive)
+
+    async def _answer(self, scope: dict[str, Any], receive: Any) -> Answer:
+        path, method = scope["path"], scope["method"]
         try:
             if path == self._event_path and method == "POST":
-                answer = await take_event(self._setup, scope, receive)
-            elif path in self._scripts and method in ("GET", "HEAD"):
-                await self._send_script(self._scripts[path], scope, send)
-                return
-            else:
-                answer = await self._answer_other(scope, path, method)
+                return await take_event(self._setup, scope, receive)
+            return await self._answer_other(scope, receive, path, method)
         except ProblemError as problem:
-            answer = self._refuse(scope, problem)
-        except snippet.NotBuiltError as error:
-            log.warning("snippet_not_built", error=str(error))
-            answer = self._refuse(scope, _not_built())
+            return self._refuse(scope, problem)
         except SinkBusyError as error:
-            answer = self._refuse(scope, _busy(error))
-        await send_answer(send, answer)
+            return self._refuse(scope, _busy(error))
 
     def _refuse(self, scope: dict[str, Any], problem: ProblemError) -> Answer:
         """Return a problem that the sending page can read, or its script would take it for a lost connection."""
         return problem_answer(problem, _request_id(), shared_with(self._setup, headers_of(scope).get(b"origin")))
 
-    async def _answer_other(self, scope: dict[str, Any], path: str, method: str) -> Answer:
+    async def _answer_other(self, scope: dict[str, Any], receive: Any, path: str, method: str) -> Answer:
         if path.startswith(self._link_path):
             if method in ("GET", "HEAD"):
                 return await follow_link(self._setup, scope, path.removeprefix(self._link_path))
             raise _wrong_method("GET, HEAD")
+        if path == self._pixel_path:
+            if method in ("GET", "HEAD"):
+                return await answer_pixel(self._setup, scope)
+            raise _wrong_method("GET, HEAD")
+        if path.startswith(self._postback_path):
+            if method in ("GET", "POST"):
+                return await take_postback(self._setup, scope, receive, path.removeprefix(self._postback_path))
+            raise _wrong_method("GET, POST")
         if path == self._event_path:
             if method == "OPTIONS":
                 return answer_preflight(self._setup, scope)

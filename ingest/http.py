@@ -4,6 +4,7 @@ Starlette's routing, Request and Response cost more than the server itself; the 
 other path is the roof's.
 """
 
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from ingest.problems import MEDIA_TYPE, ProblemError, problem_body
@@ -26,6 +27,29 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Request:
+    """A whole request that did not come over ASGI: target and header names as bytes, names in lower case."""
+
+    __slots__ = ("_body", "client", "headers", "method", "target")
+
+    def __init__(
+        self, method: str, target: bytes, headers: Headers, client: tuple[str, int] | None, body: bytes
+    ) -> None:
+        """Take the request; client: the socket's peer."""
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.client = client
+        self._body = body
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the body as ASGI does."""
+        return {"type": "http.request", "body": self._body, "more_body": False}
+
+
+Door = Callable[[Request], Coroutine[Any, Any, Answer]]
+
+
 def headers_of(scope: dict[str, Any]) -> dict[bytes, bytes]:
     """Return the request's headers; of repeated ones the first counts.
 
@@ -39,12 +63,14 @@ def headers_of(scope: dict[str, Any]) -> dict[bytes, bytes]:
 
 
 async def read_body(receive: Any, declared: bytes | None) -> bytes:
-    """Return the whole body; raises ProblemError 413 beyond 64 KiB."""
+    """Return the whole body; raises ProblemError 413 beyond 64 KiB, 400 when the client left before its end."""
     if declared is not None and (not declared.isdigit() or int(declared[:20]) > BODY_MAX):
         raise _too_large()
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ProblemError(400, "incomplete_body", "The connection ended before the body; send it again.")
         body += message.get("body", b"")
         if len(body) > BODY_MAX:
             raise _too_large()

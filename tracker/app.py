@@ -4,15 +4,16 @@
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ingest.edge import PublicEdge
@@ -22,10 +23,11 @@ from tracker.admin.routes import routes as admin_routes
 from tracker.api.answers import as_problem, problem_answer
 from tracker.api.routes import routes as api_routes
 from tracker.db.database import DatabaseBusyError
-from tracker.db.migrating import current_revision, newest_revision
+from tracker.logs import route_of
+from tracker.operations.health import routes as health_routes
 from tracker.portal.routes import routes as partner_routes
 from tracker.services import Services
-from tracker.worker import run_tasks
+from tracker.worker import TASKS, Task, run_tasks
 
 BODY_MAX = 1024 * 1024  # bytes of any body; the edge and forms have lower limits of their own
 
@@ -40,6 +42,11 @@ class Application:
         self._edge = edge
         self._pages = pages
         self._prefix = f"{prefix}/"
+        self.direct_door = edge.direct_door
+
+    def running(self) -> AbstractAsyncContextManager[Any]:
+        """Return the lifespan, for those who ask the application without a server."""
+        return self._pages.router.lifespan_context(self._pages)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Hand the connection to its half."""
@@ -49,26 +56,26 @@ class Application:
             await self._pages(scope, receive, send)
 
 
-def create_app(services: Services) -> Application:
+def create_app(services: Services, tasks: tuple[Task, ...] = TASKS) -> Application:
     """Return the application around opened services; its lifespan runs the background tasks and closes them."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        tasks = asyncio.create_task(run_tasks(services))
+        await services.keep_address_keys()
+        running = asyncio.create_task(run_tasks(services, tasks))
         try:
             yield
         finally:
             services.buffer.close()
             services.stopping.set()
             services.work.set()
-            await tasks
+            await running
             await services.close()
 
     pages = Starlette(
         routes=[
             Route("/", _home, methods=["GET"]),
-            Route("/healthz", _healthz, methods=["GET"]),
-            Route("/readyz", _readyz, methods=["GET"]),
+            *health_routes(),
             *api_routes(),
             *partner_routes(),
             *admin_routes(),
@@ -85,23 +92,6 @@ async def _home(_request: Request) -> Response:
     return RedirectResponse("/admin/", 302)
 
 
-async def _healthz(_request: Request) -> Response:
-    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
-
-
-async def _readyz(request: Request) -> Response:
-    """Answer 200 when the database takes writes and has the schema this version works with."""
-    services: Services = request.app.state.services
-    try:
-        async with asyncio.timeout(2):
-            revision = await services.db.write(current_revision)
-    except (DatabaseBusyError, TimeoutError):
-        return PlainTextResponse("cannot store\n", 503, headers={"Retry-After": "2", "Cache-Control": "no-store"})
-    if revision != newest_revision():
-        return PlainTextResponse("schema is not the newest\n", 503, headers={"Cache-Control": "no-store"})
-    return PlainTextResponse("ready\n", headers={"Cache-Control": "no-store"})
-
-
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     """Answer what no route took: a problem under the API (whose last route takes no line breaks), else a page."""
     if request.scope["path"].startswith("/v1/"):
@@ -110,13 +100,20 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
 
 
 async def _answer_busy(request: Request, error: Exception) -> Response:
-    log.warning("database_busy", error=str(error))
+    log.warning("database_busy", route=route_of(request), error=str(error))
     return await answer_error(request, HTTPException(503, headers={"Retry-After": "2"}))
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:
-    log.error("request_failed", path=request.scope["path"], error=type(error).__name__)
+    request_id = f"req_{secrets.token_hex(8)}"
+    log.error(
+        "request_failed",
+        request_id=request_id,
+        method=request.method,
+        route=route_of(request),
+        error=type(error).__name__,
+    )
     if request.scope["path"].startswith("/v1/"):
         detail = "Something broke on our side; nothing was stored. Try again, then look into the log."
-        return problem_answer(ProblemError(500, "failure", detail))
+        return problem_answer(ProblemError(500, "failure", detail), request_id)
     return await answer_error(request, error)

@@ -11,24 +11,34 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from ingest.address_keys import AddressKeyring
 from ingest.buffer import ClickBuffer
 from ingest.client_address import client_address
-from ingest.countries import CountryFile
-from ingest.redirects import CODE_PARAMETER
+from ingest.rate_limits import RateLimits
+from ingest.redirects import CODE_PARAMETERS
 from ingest.setup import EdgeSetup
-from tracker.clicks import store as clicks
-from tracker.clicks.project import Enricher, project_batch, project_inbox
+from tracker.clicks.project import Enricher
+from tracker.clicks.projector import Projector
 from tracker.db.database import Database
 from tracker.db.migrating import migrate
 from tracker.db.opening import open_database
 from tracker.directory import Snapshot
+from tracker.geo.places import open_networks
 from tracker.i18n.currencies import EXPONENTS
-from tracker.settings import Settings, database_url, load_secret, load_settings, parse_networks
+from tracker.operations.ledger_watch import LedgerWatch
+from tracker.operations.readiness import Readiness
+from tracker.privacy.epochs import derive_epochs, is_current
+from tracker.privacy.rotation import keep_epochs
+from tracker.settings import (
+    LimitSettings,
+    Settings,
+    database_url,
+    load_metrics_token,
+    load_secret,
+    load_settings,
+    parse_networks,
+)
 from tracker.sink import DatabaseSink
-
-# Pause after a batch of the projector, in times of what the batch took. While clicks pour in, acknowledging them comes
-# first and the projection falls behind; a conversion that needs a click projects at full speed.
-REST = 4
 
 
 class Services:
@@ -43,14 +53,24 @@ class Services:
         self.work = asyncio.Event()
         self.stopping = asyncio.Event()
         self.enricher = Enricher(
-            address_key=purpose_key(secret, b"address keys v1")[:32],
-            countries=CountryFile(Path(settings.country_file) if settings.country_file else None),
+            keyring=AddressKeyring(),
+            networks=open_networks(settings, data_dir),
         )
         self.directory = Snapshot(secret)
-        self.sink = DatabaseSink(db, self.enricher, now_ms=self.now_ms, wake=self.work.set)
+        self.sink = DatabaseSink(
+            db,
+            self.enricher,
+            now_ms=self.now_ms,
+            wake=self.work.set,
+            keeps_addresses=settings.raw_ip_days > 0,
+        )
         self.buffer = ClickBuffer(self.sink)
+        self.limits = _rate_limits(settings.limits)
         self._trusted = parse_networks(settings.trusted_proxies)
-        self._projecting = asyncio.Lock()
+        self.metrics_token = load_metrics_token(settings)
+        self.readiness = Readiness(db, data_dir)
+        self.ledger_watch = LedgerWatch()
+        self._projector = Projector(db, self.enricher, now_ms=self.now_ms)
         self._refreshing = asyncio.Lock()
 
     def edge_setup(self) -> EdgeSetup:
@@ -65,9 +85,10 @@ class Services:
             script_name=self.settings.script_name,
             cookie_name=self.settings.cookie_name,
             token_name=self.settings.token_name,
-            code_parameter=(self.settings.url_parameters or (CODE_PARAMETER,))[0],
+            url_parameters=self.settings.url_parameters or CODE_PARAMETERS,
             trusted_proxies=self._trusted,
             currencies=EXPONENTS,
+            limits=self.limits,
         )
 
     def now_ms(self) -> int:
@@ -87,27 +108,40 @@ class Services:
         One at a time: a refresh that began before a change must not end after the one that saw it.
         """
         async with self._refreshing:
+            await self.keep_address_keys()
             await self.db.read(self.directory.load)
+
+    async def keep_address_keys(self) -> None:
+        """Bring the address keys up to now; costs nothing while no epoch comes or goes."""
+        now_ms, days, kept_days = self.now_ms(), self.settings.address_key_days, self.settings.raw_ip_days
+        if is_current(self.enricher.keyring.epochs, now_ms=now_ms, kept_days=kept_days):
+            return
+        stored = await keep_epochs(self.db, self.data_dir, now_ms=now_ms, days=days, kept_days=kept_days)
+        self.enricher.keyring.replace(derive_epochs(stored, purpose_key(self.secret, b"address epochs v1")))
 
     async def project(self) -> None:
         """Project every click acknowledged so far, at full speed: somebody waits for it."""
-        async with self._projecting:
-            await project_inbox(self.db, self.enricher)
+        await self._projector.project()
 
     async def project_gently(self) -> None:
         """Project every click acknowledged so far, leaving most of the time to requests."""
-        horizon = await self.db.write(clicks.inbox_horizon)
-        read = 1
-        while read:
-            started = time.monotonic()
-            async with self._projecting:
-                read = await project_batch(self.db, self.enricher, horizon=horizon)
-            await asyncio.sleep(REST * (time.monotonic() - started))
+        await self._projector.project_gently(self.stopping)
 
     async def close(self) -> None:
         """Store what waits and close the database."""
         await self.sink.save_drops()
         await self.db.close()
+
+
+def _rate_limits(settings: LimitSettings) -> RateLimits | None:
+    """Return the limits of this process, None when they are switched off."""
+    if not settings.enabled:
+        return None
+    return RateLimits(
+        clicks_per_minute=settings.clicks_per_minute,
+        reports_per_minute=settings.reports_per_minute,
+        calls_per_minute=settings.calls_per_minute,
+    )
 
 
 def purpose_key(secret: bytes, purpose: bytes) -> bytes:

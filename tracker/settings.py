@@ -25,6 +25,8 @@ SECRET_MIN = 32  # bytes
 # Ways to say where the data is; not settings themselves.
 _NOT_SETTINGS = frozenset({"data_dir"})
 _LISTS = ("trusted_proxies", "url_parameters")
+# Settings whose value no copy of molva.toml may carry unasked.
+SECRET_SETTINGS = frozenset({"secret_key", "metrics_token"})
 # Words of JavaScript and names every page has already: no script can be called by them (ECMA-262 12.7.2, HTML 7.2).
 _TAKEN_GLOBALS = frozenset(
     re.findall(
@@ -44,6 +46,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Rate limits; size and time limits always stay."""
 
     enabled: bool = True
+    clicks_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10**6)] = 1200
+    reports_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10**6)] = 600
+    calls_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10**6)] = 6000
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,9 +65,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     url_parameters: Annotated[tuple[ParameterName, ...], msgspec.Meta(max_length=20)] = ()
     trusted_proxies: tuple[str, ...] = ()
     country_file: str = ""
+    asn_file: str = ""
+    network_file: str = ""
+    geo_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^?#\s]+)?\Z")] = ""
     raw_ip_days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 14
+    # Not below the longest span the rules compare addresses in (COMPARED_DAYS in ingest/address_keys.py).
+    address_key_days: Annotated[int, msgspec.Meta(ge=30, le=365)] = 90
+    click_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 180
+    refused_event_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+    custom_event_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 400
     limits: LimitSettings = LimitSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # Of the characters a bearer token may have (RFC 6750 2.1).
+    metrics_token: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9._~+/=-]{16,})?\Z")] = ""
+    metrics_token_file: str = ""
     secret_key: str = ""
     secret_key_file: str = ""
 
@@ -143,6 +159,20 @@ def load_secret(settings: Settings, data_dir: Path) -> bytes:
     if len(text.encode()) < SECRET_MIN:
         raise SettingsError(f"The root secret is shorter than {SECRET_MIN} bytes; use 64 random hexadecimal digits.")
     return text.encode()
+
+
+def load_metrics_token(settings: Settings) -> str:
+    """Return the token that opens the metrics, empty when they are off; an unusable file raises SettingsError."""
+    if settings.metrics_token or not settings.metrics_token_file:
+        return settings.metrics_token
+    path = Path(settings.metrics_token_file)
+    try:
+        return msgspec.convert({"metrics_token": path.read_text().strip()}, Settings).metrics_token
+    except (OSError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(
+            f'The metrics token cannot be read from "{path}"; let this user read it, and put 16 or more of '
+            "A-Z, a-z, 0-9 and ._~+/=- into it."
+        ) from error
 
 
 def write_secret(data_dir: Path) -> None:

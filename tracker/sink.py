@@ -7,47 +7,70 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ingest.conversions import ConversionReport, RecordOutcome
-from ingest.directory import SinkBusyError
+from ingest.directory import Circumstances, PostbackOutcome, SinkBusyError
 from ingest.enrich import read_agent
 from ingest.events import CustomEvent, KeptEvent
 from ingest.install_check import Sighting
 from tracker.clicks import store as clicks
 from tracker.clicks.project import Enricher
-from tracker.conversions.record import record
+from tracker.conversions.postbacks import record_postback
+from tracker.conversions.record_many import Reported, record_many
 from tracker.custom_events import store as custom_events
 from tracker.db.database import Database, DatabaseBusyError
 from tracker.installation import store as installation
 from tracker.instants import DAY_MS
+from tracker.privacy.addresses import without_address, without_addresses, without_ip
 from tracker.quarantine import store as quarantine
+from tracker.report_queue import ReportQueue
 
 
 class DatabaseSink:
     """Stores clicks, conversions, refused events and drop counts."""
 
     def __init__(
-        self, database: Database, enricher: Enricher, *, now_ms: Callable[[], int], wake: Callable[[], None]
+        self,
+        database: Database,
+        enricher: Enricher,
+        *,
+        now_ms: Callable[[], int],
+        wake: Callable[[], None],
+        keeps_addresses: bool,
     ) -> None:
-        """Take the database and what to call when there is work for the worker."""
+        """Take the database and what to call when there is work for the worker.
+
+        `keeps_addresses`: whether raw addresses may be stored, if only for days.
+        """
         self._database = database
         self._enricher = enricher
         self._now_ms = now_ms
         self._wake = wake
+        self._keeps_addresses = keeps_addresses
         self._drops: Counter[str] = Counter()
+        self.reports = ReportQueue(self._record_many)
 
     async def append_clicks(self, rows: Sequence[tuple[int, str]]) -> None:
         """Append a batch of clicks to the inbox."""
+        if not self._keeps_addresses:
+            rows = [(at_ms, without_address(at_ms, body, self._enricher)) for at_ms, body in rows]
         try:
-            await self._database.append_inbox(rows)
+            await self._database.inbox.append(rows)
         except DatabaseBusyError as error:
             raise SinkBusyError(str(error)) from error
 
     async def record_conversion(self, report: ConversionReport) -> RecordOutcome:
         """Store a lead, sale or refund once."""
         agent = read_agent(report.user_agent) if report.user_agent is not None else None
+        outcome = await self.reports.put(Reported(report=report, agent=agent))
+        self._wake()
+        return outcome
+
+    async def _record_many(self, many: Sequence[Reported]) -> list[RecordOutcome]:
+        return await self._database.write(lambda conn: record_many(conn, many, enricher=self._enricher))
+
+    async def record_postback(self, report: ConversionReport) -> PostbackOutcome:
+        """Store what another tracker reports once."""
         try:
-            outcome = await self._database.write(
-                lambda conn: record(conn, report, agent=agent, enricher=self._enricher)
-            )
+            outcome = await self._database.write(lambda conn: record_postback(conn, report, self._enricher))
         except DatabaseBusyError as error:
             raise SinkBusyError(str(error)) from error
         self._wake()
@@ -90,9 +113,19 @@ class DatabaseSink:
                 raise
 
     async def quarantine(
-        self, *, program_id: str, livemode: bool, source: str, code: str, cause: str, payload: bytes
+        self,
+        *,
+        program_id: str,
+        livemode: bool,
+        source: str,
+        code: str,
+        cause: str,
+        payload: bytes,
+        circumstances: Circumstances,
     ) -> None:
         """Keep a refused event of a known key."""
+        if not self._keeps_addresses:
+            payload, cause = without_ip(payload), without_addresses(cause)
         event = quarantine.make_event(
             program_id=program_id,
             livemode=livemode,
@@ -100,6 +133,7 @@ class DatabaseSink:
             code=code,
             cause=cause,
             payload=payload,
+            circumstances=circumstances,
             now_ms=self._now_ms(),
         )
         try:

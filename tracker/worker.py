@@ -4,21 +4,27 @@ Each task is a function that runs once; the runner repeats it, keeps it alive an
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
 
 from tracker.clicks import store as clicks
+from tracker.conversions.late import DECIDE
 from tracker.conversions.process import process_conversion
-from tracker.conversions.record import DECIDE
+from tracker.event_retention import purge_custom_events, purge_refused_events
 from tracker.idempotency import store as idempotency
 from tracker.instants import DAY_MS
 from tracker.jobs import store as jobs
 from tracker.jobs.store import Job
+from tracker.privacy.retention import mask_refused_events, purge_clicks
 from tracker.services import Services
 
 PURGED_AT_ONCE = 500  # inbox rows deleted in one transaction, about 10 ms
+REST = 4  # pause after deciding while reports are waiting, in times of what deciding took
+# A backup copies the inbox after the database: a click projected in between must still be in the inbox.
+BACKUP_MS = 10 * 60_000
 JOBS_AT_ONCE = 20  # jobs claimed together; a restart gives them out again after a minute
 
 log = structlog.get_logger()
@@ -38,7 +44,11 @@ async def decide_conversions(services: Services) -> None:
     now_ms = services.now_ms()
     while await services.db.read(lambda conn: jobs.is_any_due(conn, now_ms=now_ms)):
         for job in await services.db.write(lambda conn: jobs.claim(conn, now_ms=now_ms, limit=JOBS_AT_ONCE)):
+            started = time.monotonic()
             await _work_off(services, job)
+            if services.sink.reports.is_pressed:
+                # Acknowledging comes first: while reports pour in, deciding them falls behind.
+                await asyncio.sleep(REST * (time.monotonic() - started))
 
 
 async def project_clicks(services: Services) -> None:
@@ -58,10 +68,9 @@ async def refresh_directory(services: Services) -> None:
 
 async def purge_inbox(services: Services) -> None:
     """Delete projected inbox rows, raw addresses with them, when their days are over."""
-    before_ms = services.now_ms() - services.settings.raw_ip_days * DAY_MS
-    while purged := await services.db.write(
-        lambda conn: clicks.purge_inbox(conn, before_ms=before_ms, limit=PURGED_AT_ONCE)
-    ):
+    before_ms = services.now_ms() - max(services.settings.raw_ip_days * DAY_MS, BACKUP_MS)
+    cursor = await services.db.read(clicks.cursor_of)
+    while purged := await services.db.inbox.purge(up_to=cursor, before_ms=before_ms, limit=PURGED_AT_ONCE):
         log.info("inbox_purged", count=purged)
 
 
@@ -71,27 +80,41 @@ async def purge_answers(services: Services) -> None:
     await services.db.write(lambda conn: idempotency.purge(conn, now_ms=now_ms))
 
 
+async def verify_ledger(services: Services) -> None:
+    """Hold the ledger against every law, once a day."""
+    await services.ledger_watch.look(services.db, services.stopping, now_ms=services.now_ms())
+
+
 # How to do each kind of job; an unknown kind is a failed job, shown to the operator.
 JOBS: dict[str, Callable[[Services, str], Awaitable[None]]] = {DECIDE: process_conversion}
 
 TASKS: tuple[Task, ...] = (
     Task(description="decide conversions", run=decide_conversions, period_s=1.0, is_urgent=True),
-    Task(description="project clicks", run=project_clicks, period_s=1.0),
+    Task(description="project clicks", run=project_clicks, period_s=0.5),
     Task(description="save drop counts", run=save_drops, period_s=5.0),
     Task(description="refresh the edge's snapshot", run=refresh_directory, period_s=5.0),
-    Task(description="purge the inbox", run=purge_inbox, period_s=3600.0),
+    Task(description="purge the inbox", run=purge_inbox, period_s=3000.0),
     Task(description="purge stored answers", run=purge_answers, period_s=3600.0),
+    Task(description="verify the ledger", run=verify_ledger, period_s=600.0),
+    Task(description="purge refused events", run=purge_refused_events, period_s=3600.0),
+    Task(description="purge custom events", run=purge_custom_events, period_s=3600.0),
+    Task(description="purge old clicks", run=purge_clicks, period_s=86_400.0),
+    Task(description="mask refused events", run=mask_refused_events, period_s=3600.0),
 )
 
 
-async def run_tasks(services: Services) -> None:
-    """Run every task until the services stop; the click buffer is drained first."""
+# What every process that answers requests must do for itself, also where another one does the rest.
+EDGE_TASKS = tuple(task for task in TASKS if task.run in (save_drops, refresh_directory))
+
+
+async def run_tasks(services: Services, tasks: tuple[Task, ...] = TASKS) -> None:
+    """Run the tasks until the services stop; the click buffer is drained first."""
     if services.db.dialect == "sqlite":
         # Nobody else works on a SQLite file: what was claimed when the last process died is free again.
         await services.db.write(jobs.release_all)
     async with asyncio.TaskGroup() as group:
         group.create_task(services.buffer.run())
-        for task in TASKS:
+        for task in tasks:
             group.create_task(_repeat(services, task))
 
 

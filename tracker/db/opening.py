@@ -14,7 +14,7 @@ def open_database(url: str) -> Database:
 
     `sqlite:///path` or `postgresql://user@host/name`; anything else raises DatabaseUnusableError with the remedy.
     """
-    if url.startswith(SQLITE):
+    if is_sqlite(url):
         return SqliteDatabase(Path(url.removeprefix(SQLITE)))
     if url.startswith(POSTGRES):
         return _open_postgres(url)
@@ -23,6 +23,11 @@ def open_database(url: str) -> Database:
         f'Database URL has an unknown scheme "{scheme[:20]}"; use sqlite:///path or postgresql://host/db '
         "(setting database_url)."
     )
+
+
+def is_sqlite(url: str) -> bool:
+    """Tell whether the URL names a SQLite file."""
+    return url.startswith(SQLITE)
 
 
 def _open_postgres(url: str) -> Database:

@@ -16,6 +16,7 @@ from tracker.jobs import tables as jobs
 from tracker.keys import tables as keys
 from tracker.ledger import tables as ledger
 from tracker.partners import tables as partners
+from tracker.privacy import tables as privacy
 from tracker.programs import tables as programs
 from tracker.quarantine import tables as quarantine
 from tracker.users import tables as users
@@ -36,6 +37,7 @@ FEATURES = (
     jobs,
     idempotency,
     installation,
+    privacy,
 )
 
 __all__ = ["APPEND_ONLY", "FEATURES", "METADATA"]

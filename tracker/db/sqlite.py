@@ -5,32 +5,30 @@ between several writers. So there is exactly one writer a database, guarded by a
 with BEGIN IMMEDIATE. `synchronous=FULL`: with NORMAL acknowledged rows were lost at power cuts.
 """
 
-import asyncio
 import fcntl
 import os
-import queue
 import sqlite3
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from tracker.db.database import DatabaseBusyError, DatabaseUnusableError
+from tracker.db.database import DatabaseUnusableError
+from tracker.db.sqlite_inbox import FILE as INBOX_FILE
+from tracker.db.sqlite_inbox import SqliteInbox
+from tracker.db.sqlite_thread import PATIENCE_MS, ConnectionThread
 
 T = TypeVar("T")
 
 SQLITE_MIN = (3, 37, 0)  # STRICT tables
 READERS = 4  # connections; pages and the API read, the hot path does not
-STATEMENTS_CACHED = 600  # one inbox statement a batch size, see BATCH_MAX in ingest/buffer.py
 APPLICATION_ID = 0x4D4F4C56  # "MOLV", so that `file` tells what the database is
 
 _PRAGMAS = (
-    "PRAGMA busy_timeout=5000",
+    f"PRAGMA busy_timeout={PATIENCE_MS}",
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
@@ -41,17 +39,10 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
     "PRAGMA journal_size_limit=67108864",
+    "PRAGMA cache_size=-65536",  # KiB, taken as needed: random index pages are the dear part of a click
     f"PRAGMA application_id={APPLICATION_ID}",
 )
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
-
-
-class _Job(NamedTuple):
-    """A function for the writer thread and where its result goes."""
-
-    run: Callable[[Connection], Any]
-    future: "asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop
 
 
 class WriterLock:
@@ -86,10 +77,11 @@ class SqliteDatabase:
                 f"SQLite {sqlite3.sqlite_version} is too old: Molva needs 3.37 or newer. Use a newer Python build."
             )
         self._lock = WriterLock(path.parent / "writer.lock")
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer = ConnectionThread(
+            path, name="molva-writer", connect=lambda: _writer_connection(path), close=_close_writer, raw=_raw
+        )
+        self.inbox = SqliteInbox(path.parent / INBOX_FILE)
         self._readers = _reader_engine(path)
-        self._thread = threading.Thread(target=self._work, args=(path,), name="molva-writer", daemon=True)
-        self._thread.start()
 
     async def write(self, transaction: Callable[[Connection], T]) -> T:
         """Run the function in one BEGIN IMMEDIATE transaction on the writer thread."""
@@ -98,98 +90,46 @@ class SqliteDatabase:
             with conn.begin():
                 return transaction(conn)
 
-        return await self._submit(run)
-
-    async def append_inbox(self, rows: Sequence[tuple[int, str]]) -> None:
-        """Append inbox rows by one statement: one trip to SQLite a batch measured faster than one a row."""
-        values = [value for row in rows for value in row]
-        statement = "INSERT INTO inbox (received_at_ms, body) VALUES (?, ?)" + ", (?, ?)" * (len(rows) - 1)
-
-        def run(conn: Connection) -> None:
-            # The hot path: SQLAlchemy's machinery would cost more than the insert itself.
-            cursor = conn.connection.cursor()
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                cursor.execute(statement, values)
-            except BaseException:
-                conn.connection.rollback()
-                raise
-            conn.connection.commit()
-
-        await self._submit(run)
+        return await self._writer.submit(run)
 
     async def read(self, transaction: Callable[[Connection], T]) -> T:
         """Run the function on a reader; it sees one snapshot and cannot write."""
         async with self._readers.connect() as conn, conn.begin():
             return await conn.run_sync(transaction)
 
+    async def checkpoint(self) -> None:
+        """Move both write-ahead logs into their files and empty them, so that nothing deleted stays in them."""
+        # On the bare connection: SQLAlchemy would begin a transaction, in which nothing can be checkpointed.
+        await self._writer.submit(
+            lambda conn: conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        )
+        await self.inbox.checkpoint()
+
     async def close(self) -> None:
         """Finish queued writes, close all connections, give the lock up."""
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await self._writer.close()
+        await self.inbox.close()
         await self._readers.dispose()
         self._lock.release()
 
-    async def _submit(self, run: Callable[[Connection], T]) -> T:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(run, future, loop))
-        return await future
 
-    def _work(self, path: Path) -> None:
-        engine = _writer_engine(path)
-        try:
-            with engine.connect() as conn:
-                while (job := self._jobs.get()) is not None:
-                    self._run(conn, job)
-        except DBAPIError as error:
-            self._refuse_all(path, error)
-        finally:
-            engine.dispose()
-
-    def _refuse_all(self, path: Path, error: DBAPIError) -> None:
-        """Answer every job with the reason why the file cannot be opened, until closed: nobody may wait for ever."""
-        while (job := self._jobs.get()) is not None:
-            reason = DatabaseUnusableError(
-                f'The database "{path}" cannot be opened for writing ({error.orig}). If it is no Molva database, name '
-                "another data folder; if it is damaged, restore a copy of it."
-            )
-            job.loop.call_soon_threadsafe(_fail, job.future, reason)
-
-    @staticmethod
-    def _run(conn: Connection, job: _Job) -> None:
-        try:
-            value = job.run(conn)
-        except BaseException as error:  # noqa: BLE001  # Whatever it is belongs to the caller, not to the writer thread.
-            outcome = _as_busy(error)
-            job.loop.call_soon_threadsafe(_fail, job.future, outcome)
-        else:
-            job.loop.call_soon_threadsafe(_resolve, job.future, value)
+def _writer_connection(path: Path) -> Connection:
+    return _writer_engine(path).connect()
 
 
-def _resolve(future: "asyncio.Future[Any]", value: Any) -> None:
-    if not future.done():
-        future.set_result(value)
+def _raw(conn: Connection) -> sqlite3.Connection:
+    raw: Any = conn.connection.driver_connection
+    return cast("sqlite3.Connection", raw)
 
 
-def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)
-
-
-def _as_busy(error: BaseException) -> BaseException:
-    """Return DatabaseBusyError for a locked or full database, else the error itself."""
-    original = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(original, sqlite3.OperationalError) or isinstance(error, OperationalError):
-        text = str(original)
-        if "locked" in text or "full" in text or "disk I/O" in text or "busy" in text:
-            return DatabaseBusyError(f"The database cannot take writes now ({text}); try again.")
-    return error
+def _close_writer(conn: Connection) -> None:
+    conn.close()
+    conn.engine.dispose()
 
 
 def _writer_engine(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
-        raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_CACHED)
+        raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in _WRITER_PRAGMAS:
             raw.execute(pragma).fetchall()
         return raw

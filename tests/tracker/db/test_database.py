@@ -9,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 from tracker.audit import store as audit
 from tracker.audit.chain import first_broken
 from tracker.audit.tables import audit_entries
-from tracker.clicks.tables import inbox
 from tracker.db.database import DatabaseBusyError, DatabaseUnusableError
 from tracker.db.migrating import newest_revision, upgrade
 from tracker.db.opening import open_database
@@ -56,23 +55,6 @@ def test_sequence_numbers_have_no_gaps_after_a_rollback(database, run):
 def test_a_reader_cannot_write(database, run):
     with pytest.raises(DBAPIError):
         run(database.read(lambda conn: next_seq(conn, "audit")))
-
-
-def test_inbox_rows_keep_their_order(database, run):
-    run(database.append_inbox([(1, "a"), (2, "b")]))
-    run(database.append_inbox([(3, "c")]))
-
-    rows = run(database.read(lambda conn: conn.execute(select(inbox.c.body).order_by(inbox.c.seq)).scalars().all()))
-    assert rows == ["a", "b", "c"]
-
-
-def test_a_failed_inbox_batch_leaves_nothing_and_the_next_works(database, run):
-    with pytest.raises(Exception, match=r"(?i)null|invalid|type|str"):
-        run(database.append_inbox([(1, "a"), (2, None)]))
-
-    run(database.append_inbox([(3, "c")]))
-    rows = run(database.read(lambda conn: conn.execute(select(inbox.c.body)).scalars().all()))
-    assert rows == ["c"]
 
 
 def test_every_append_only_table_is_guarded_and_no_other(database, run):
@@ -161,7 +143,7 @@ def test_a_postgres_server_that_is_not_there_is_busy_not_broken(run, tmp_path):
         for attempt in (
             database.read(count_sequences),
             database.write(count_sequences),
-            database.append_inbox([(1, "a")]),
+            database.inbox.append([(1, "a")]),
         ):
             with pytest.raises(DatabaseBusyError, match="try again"):
                 await attempt

@@ -25,8 +25,12 @@ from tracker.i18n.messages import InputError
 from tracker.installing import InstallError, Wanted, install
 from tracker.logs import configure_logs
 from tracker.neutral_names import draw_names
+from tracker.operations.commands import OPERATIONS
+from tracker.operations.types import OperationError
+from tracker.privacy.commands import save_answer, saved_text
+from tracker.processes import serve_with_workers
 from tracker.services import open_services
-from tracker.serving import PortError, serve, work
+from tracker.serving import PortError, run_loop, serve, work
 from tracker.settings import SettingsError, database_url, load_settings
 
 EXPECTED = (
@@ -36,6 +40,7 @@ EXPECTED = (
     InstallError,
     Refusal,
     ScenarioError,
+    OperationError,
     PortError,
     SettingsError,
 )
@@ -67,13 +72,19 @@ def run(arguments: Namespace) -> int:
         return _replay(arguments)
     if command == "demo":
         configure_logs("error")
-        asyncio.run(run_demo(port=arguments.port, as_json=arguments.json))
+        run_loop(run_demo(port=arguments.port, as_json=arguments.json))
         return 0
+    if command in OPERATIONS:
+        return _operate(arguments)
     data_dir = _data_dir(arguments)
     if command in ("serve", "worker"):
         configure_logs(load_settings(data_dir).log_level)
-        runner = work(data_dir) if command == "worker" else serve(data_dir, host=arguments.host, port=arguments.port)
-        asyncio.run(runner)
+        if command == "worker":
+            run_loop(work(data_dir))
+        elif arguments.workers == 1:
+            run_loop(serve(data_dir, host=arguments.host, port=arguments.port))
+        else:
+            serve_with_workers(data_dir, host=arguments.host, port=arguments.port, workers=arguments.workers)
         return 0
     configure_logs("error")
     if command == "migrate" and arguments.check:
@@ -84,11 +95,15 @@ def run(arguments: Namespace) -> int:
 def _ask(data_dir: Path, command: str, arguments: Namespace) -> int:
     """Let the running server do it, or open the installation and do it here."""
     params = cli_arguments.params_of(arguments)
+    out = params.pop("out", None)
     if (path := params.pop("password_file", None)) is not None:
         params["password"] = _first_line(Path(path))
     answer = ask(data_dir, command, params)
     if answer is None:
         answer = asyncio.run(_do(data_dir, command, params))
+    if out is not None:
+        _say(arguments, save_answer(Path(out), answer), saved_text)
+        return 0
     _say(arguments, answer, cli_texts.TEXTS[command])
     return 0 if answer.get("ok", True) else 1
 
@@ -99,6 +114,15 @@ async def _do(data_dir: Path, command: str, params: dict[str, Any]) -> dict[str,
         return await COMMANDS[command](services, params)
     finally:
         await services.close()
+
+
+def _operate(arguments: Namespace) -> int:
+    """Back up, restore or examine: beside a running server, never through it."""
+    configure_logs("error")
+    data_dir = Path(arguments.data_dir) if arguments.command == "restore" else _data_dir(arguments)
+    answer = OPERATIONS[arguments.command](data_dir, cli_arguments.params_of(arguments))
+    _say(arguments, answer, cli_texts.TEXTS[arguments.command])
+    return 0 if answer["ok"] else 1
 
 
 def _init(arguments: Namespace) -> int:

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from typing import Any
 
 from tracker.keys.types import KINDS
+from tracker.quarantine.types import VERDICTS
 from tracker.users.types import ROLES
 
 _NOT_PARAMS = frozenset({"command", "data_dir", "json"})
@@ -29,6 +30,8 @@ def parser() -> ArgumentParser:
     _running(commands, common)
     _people(commands, common)
     _checks(commands, common)
+    _operations(commands, common)
+    _privacy(commands, common)
     return top
 
 
@@ -58,11 +61,41 @@ def _running(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentPars
     serve = _add(commands, "serve", common, help="migrate, then serve everything")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--workers", type=int, default=1, help="server processes (PostgreSQL only)")
     _add(commands, "worker", common, help="run the background tasks alone (PostgreSQL)")
     demo = _add(commands, "demo", common, help="start with demo data and a demo shop")
     demo.add_argument("--port", type=int, default=8000, help="the shop takes the next one")
     migrate = _add(commands, "migrate", common, help="bring the schema to the newest revision")
     migrate.add_argument("--check", action="store_true", help="only tell whether it is the newest")
+
+
+def _operations(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    doctor = _add(commands, "doctor", common, help="look at everything that must be right, and say what is not")
+    doctor.add_argument("--url", help="where the running server is reached (default: base_url)")
+    backup = _add(commands, "backup", common, help="write everything into one file, beside a running server")
+    backup.add_argument("file", help="a new file")
+    backup.add_argument("--with-secrets", action="store_true", help="put the root secret and the address keys in too")
+    restore = _add(commands, "restore", common, help="make an installation of a backup, in a new data folder")
+    restore.add_argument("file", help="a file that molva backup wrote")
+    restore.add_argument("--verify", action="store_true", help="only tell whether it could be restored")
+
+
+def _privacy(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    privacy = _group(commands, "privacy", "the data of one person")
+    for name, text in (
+        ("privacy export", "write everything that is stored about a person"),
+        ("privacy erase", "take everything that tells of a person, for good"),
+    ):
+        command = _add(privacy, name, common, help=text)
+        whose = command.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--email", help="everybody with this mailbox: customers and a partner")
+        whose.add_argument("--customer", help="one customer, cus_…")
+        whose.add_argument("--visitor", help="one browser, vis_…")
+        whose.add_argument("--partner", help="one partner, prt_…")
+        if name == "privacy export":
+            command.add_argument("--out", help="a new file for the JSON instead of the terminal")
+        else:
+            command.add_argument("--reason", required=True, help="why, for the trail")
 
 
 def _people(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
@@ -97,5 +130,13 @@ def _checks(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParse
     replay.add_argument("file")
     _add(_group(commands, "ledger", "the ledger"), "ledger verify", common, help="hold every row against every law")
     _add(_group(commands, "audit", "the audit trail"), "audit verify", common, help="walk the chain of entries")
-    events = _add(_group(commands, "events", "events as received"), "events list", common, help="list received events")
-    events.add_argument("--verdict", choices=("quarantined", "accepted", "discarded"))
+    update = _add(_group(commands, "geo", "country and network files"), "geo update", common, help="fetch newer ones")
+    update.add_argument("--allow-private", action="store_true", help="take them from a private address, too")
+    events = _group(commands, "events", "events as received")
+    listed = _add(events, "events list", common, help="list received events")
+    listed.add_argument("--verdict", choices=VERDICTS)
+    again = _add(events, "events replay", common, help="take refused events again")
+    again.add_argument("event", nargs="+", help="their ids, evt_…")
+    discard = _add(events, "events discard", common, help="give refused events up")
+    discard.add_argument("event", nargs="+", help="their ids, evt_…")
+    discard.add_argument("--reason", required=True, help="why, for the audit trail")

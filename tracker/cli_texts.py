@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from tracker.geo.update import update_text
+from tracker.operations.texts import backup_text, doctor_text, restore_text
+from tracker.privacy.commands import PRIVACY_TEXTS
+
 Answer = dict[str, Any]
 Text = Callable[[Answer], str]
 
@@ -97,7 +101,18 @@ def _events_text(answer: Answer) -> str:
     )
 
 
+def _judged_text(answer: Answer) -> str:
+    return "\n".join(
+        f"{event['id']}  {event['verdict'] or 'unchanged'}  {event['result_id'] or event['cause']}".rstrip()
+        for event in answer["data"]
+    )
+
+
 TEXTS: dict[str, Text] = {
+    "backup": backup_text,
+    "restore": restore_text,
+    "doctor": doctor_text,
+    "geo update": update_text,
     "migrate": _migrate_text,
     "partner add": _partner_text,
     "user add": _user_text,
@@ -110,4 +125,7 @@ TEXTS: dict[str, Text] = {
     "ledger verify": _ledger_text,
     "audit verify": _audit_text,
     "events list": _events_text,
+    "events replay": _judged_text,
+    "events discard": _judged_text,
+    **PRIVACY_TEXTS,
 }

@@ -10,21 +10,18 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from tracker.audit import store as audit
-from tracker.audit.chain import first_broken
-from tracker.custom_events import store as custom_events
-from tracker.custom_events.types import CustomEventRow
+from tracker.audit.verify import verify_chain
 from tracker.db.ids import IdError, canonical_id
 from tracker.db.migrating import current_revision, newest_revision
+from tracker.event_commands import EVENT_COMMANDS
 from tracker.i18n.messages import InputError, msg
-from tracker.instants import show_instant
 from tracker.keys import store as keys
 from tracker.keys.types import ApiKey, CreatedKey
 from tracker.ledger.verify import verify_ledger
+from tracker.operations.trial import TRIAL_COMMANDS
 from tracker.partners import store as partners
+from tracker.privacy.commands import PRIVACY_COMMANDS
 from tracker.programs import store as programs
-from tracker.quarantine import store as quarantine
-from tracker.quarantine.store import QuarantinedEvent
 from tracker.services import Services
 from tracker.users import store as users
 from tracker.users.passwords import check_password, hash_password, new_password
@@ -35,7 +32,6 @@ Answer = dict[str, Any]
 Command = Callable[[Services, Params], Awaitable[Answer]]
 
 ACTOR = "cli"
-AUDIT_CHUNK = 200  # entries read at once while verifying
 
 
 async def add_partner(services: Services, params: Params) -> Answer:
@@ -188,47 +184,8 @@ async def check_ledger(services: Services, _params: Params) -> Answer:
 
 async def check_audit(services: Services, _params: Params) -> Answer:
     """Walk the audit chain and name the first entry that does not fit."""
-
-    def verify(conn: Connection) -> Answer:
-        broken = first_broken(_all_entries(conn))
-        problems = [] if broken is None else [f"Entry {broken} does not fit the chain: it was changed or removed."]
-        return {"ok": broken is None, "problems": problems}
-
-    return await services.db.read(verify)
-
-
-async def list_events(services: Services, params: Params) -> Answer:
-    """Return refused reports and, as accepted, custom events; newest first."""
-    verdict = params.get("verdict")
-
-    def load(conn: Connection) -> list[tuple[QuarantinedEvent | CustomEventRow, Answer]]:
-        refused = quarantine.list_events(conn, verdict=verdict)
-        kept = custom_events.list_events(conn) if verdict in (None, "accepted") else []
-        told: list[tuple[QuarantinedEvent | CustomEventRow, Answer]] = [
-            (event, {"source": event.source, "code": event.code, "cause": event.cause, "verdict": event.verdict})
-            for event in refused
-        ]
-        told += [
-            (event, {"source": "browser_event", "code": event.name, "cause": "", "verdict": "accepted"})
-            for event in kept
-        ]
-        return told
-
-    found = await services.db.read(load)
-    found.sort(key=lambda one: (one[0].received_at_ms, one[0].event_id), reverse=True)
-    return {
-        "data": [
-            {
-                "id": event.event_id,
-                "program_id": event.program_id,
-                "livemode": event.livemode,
-                "received_at": show_instant(event.received_at_ms),
-                **fields,
-                "payload": event.payload.decode("utf-8", "backslashreplace"),
-            }
-            for event, fields in found[: quarantine.PAGE_MAX]
-        ]
-    }
+    problems = await services.db.read(verify_chain)
+    return {"ok": not problems, "problems": list(problems)}
 
 
 COMMANDS: dict[str, Command] = {
@@ -243,7 +200,9 @@ COMMANDS: dict[str, Command] = {
     "migrate": migrate_schema,
     "ledger verify": check_ledger,
     "audit verify": check_audit,
-    "events list": list_events,
+    **TRIAL_COMMANDS,
+    **EVENT_COMMANDS,
+    **PRIVACY_COMMANDS,
 }
 
 
@@ -253,13 +212,6 @@ def known_id(prefix: str, text: str, field: str) -> str:
         return canonical_id(prefix, text)
     except IdError as error:
         raise InputError(field, msg("%(problem)s", problem=str(error))) from error
-
-
-def _all_entries(conn: Connection) -> Any:
-    last = 0
-    while chunk := audit.entries_after(conn, last, AUDIT_CHUNK):
-        yield from chunk
-        last = chunk[-1].seq
 
 
 def _user_named(conn: Connection, email: str) -> User:

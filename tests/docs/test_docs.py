@@ -16,16 +16,18 @@ import snippet
 from attribution.models import MODELS
 from attribution.types import Reason
 from fraud_rules.registry import RULES
+from ingest import postback_fields
 from ingest.drops import DropReason
 from ingest.events import BrowserEvent
-from tracker.api import cases, test_clock, track
+from ingest.rate_limits import HOSTS_PER_NETWORK
+from tracker.api import cases, test_clock, track, track_click
 from tracker.api.routes import routes
 from tracker.app import create_app
 from tracker.cases.reasons import REASONS
 from tracker.cli_arguments import parser
 from tracker.installing import Wanted, install
 from tracker.services import open_services
-from tracker.settings import PREFIX, Settings
+from tracker.settings import PREFIX, LimitSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -151,6 +153,26 @@ def test_the_fields_of_a_sale_are_documented():
     assert set(re.findall(r"`(\w+)`", customer[1])) == {"external_id", "email", "phone", "name", "country", "is_new"}
 
 
+def test_the_fields_of_a_click_are_documented():
+    text = section("api.md", "### `POST /v1/track/click`")
+    named = first_names(text) | {name for name in re.findall(r"`([a-z0-9_]+)`", text) if name in track.SUBS}
+    assert named == set(track_click.ClickBody.__struct_fields__)
+
+
+def test_the_fields_of_a_postback_are_documented():
+    documented = re.findall(r"`(\w+)`", " ".join(row[0] for row in rows(section("api.md", "### Postbacks"))))
+    assert "sub1" in documented
+    assert set(documented) | set(postback_fields.SUBS) == postback_fields.READ
+
+
+def test_the_default_limits_are_those_of_the_docs():
+    text, limits = section("api.md", "### Limits"), LimitSettings()
+    assert f"{limits.clicks_per_minute} clicks and {limits.reports_per_minute} unsigned leads" in text
+    assert f"{limits.calls_per_minute} calls a minute" in text
+    assert HOSTS_PER_NETWORK == 10
+    assert "ten times that" in text
+
+
 def test_the_field_of_the_test_clock_is_documented():
     (field,) = test_clock.ClockBody.__struct_fields__
     assert f'"{field}"' in section("api.md", "### `POST /v1/test/clock`")
@@ -192,8 +214,8 @@ def test_every_public_route_in_the_docs_exists(tmp_path, run):
 
 
 def test_every_drop_reason_is_documented():
-    documented = first_names(section("api.md", "## Public edge"))
-    assert {name for name in documented if " " not in name} == {reason.value for reason in DropReason}
+    documented = first_names(section("api.md", "### What is not taken"))
+    assert documented == {reason.value for reason in DropReason}
 
 
 def test_every_wire_key_is_documented():

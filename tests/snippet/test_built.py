@@ -156,7 +156,9 @@ def project(tmp_path: Path) -> Path:
     for name in ("package.json", "package-lock.json", "hatch_build.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "snippet", tmp_path / "snippet")
-    shutil.copytree(ROOT / hatch_build.VENDOR, tmp_path / hatch_build.VENDOR)
+    for folder in (hatch_build.VENDOR, hatch_build.GEO):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "ingest/network_table.py", tmp_path / "ingest/network_table.py")
     return tmp_path
 
 
@@ -173,7 +175,9 @@ def test_second_build_runs_nothing(project, monkeypatch):
     hatch_build.build_front_end(project, manifest()["version"])
 
 
-@pytest.mark.parametrize("name", ["snippet/src/x.js", "snippet/build.mjs", "package-lock.json"])
+@pytest.mark.parametrize(
+    "name", ["snippet/src/x.js", "snippet/build.mjs", "package-lock.json", "ingest/network_table.py"]
+)
 def test_changed_input_is_built_again(project, name):
     digest = hatch_build.digest_inputs(project, "1")
 
@@ -188,7 +192,9 @@ def test_other_version_is_built_again(project):
     assert not hatch_build.is_built(project, hatch_build.digest_inputs(project, "0.0.0-other"))
 
 
-@pytest.mark.parametrize("name", ["snippet/built/x.js.br", f"{hatch_build.VENDOR}/chart.umd.min.js"])
+@pytest.mark.parametrize(
+    "name", ["snippet/built/x.js.br", f"{hatch_build.VENDOR}/chart.umd.min.js", f"{hatch_build.GEO}/country.mmdb"]
+)
 def test_missing_output_is_built_again(project, name):
     (project / name).unlink()
 

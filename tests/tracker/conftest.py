@@ -210,6 +210,12 @@ def unseeded_world(database_url: str, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
+def world_with() -> Callable[..., Any]:
+    """What opens a world with settings of the test's own."""
+    return open_world
+
+
+@pytest.fixture
 def services(world: World) -> Services:
     return world.services
 

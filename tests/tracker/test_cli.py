@@ -450,6 +450,34 @@ def post(url: str, path: str, body: Any, **headers: str) -> tuple[int, Any]:
             return error.code, json.loads(error.read())
 
 
+def test_refused_events_are_taken_again_beside_a_server_and_without(
+    molva: Molva, served: Served, facts: dict[str, Any]
+) -> None:
+    at = ["--json", "--data-dir", str(served.folder)]
+    sender = {"Authorization": f"Bearer {facts['secret_key']}"}
+    for number, amount in enumerate((100, 100, "1e3")):
+        sale = {"external_id": f"o{number}", "amount": amount, "currency": "EUR"}
+        assert post(served.url, "/v1/track/sale", sale, **sender, **{"Content-Type": "text/plain"})[0] == 415
+    wrong, second, first = (
+        each["id"] for each in molva("events", "list", *at, "--verdict", "quarantined").json["data"]
+    )
+
+    told = molva("events", "replay", *at, first, wrong)
+    assert (told.code, [each["verdict"] for each in told.json["data"]]) == (1, ["accepted", "quarantined"])
+    assert molva("events", "discard", *at, wrong, "--reason", "Not ours.").code == 0
+
+    served.process.send_signal(signal.SIGTERM)
+    served.process.wait(READY_S)
+    told = molva("events", "replay", "--data-dir", str(served.folder), second)
+    assert told.code == 0
+    assert f"{second}  accepted  cnv_" in told.out
+    assert [each["verdict"] for each in molva("events", "list", *at).json["data"]] == [
+        "discarded",
+        "accepted",
+        "accepted",
+    ]
+
+
 def test_commands_work_beside_a_running_server_and_count_at_once(
     molva: Molva, served: Served, facts: dict[str, Any]
 ) -> None:

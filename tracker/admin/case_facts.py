@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from fraud_rules.identity import email_keys, mask_email
 from fraud_rules.scoring import score
+from ingest.address_keys import same_host
 from tracker.admin.mode import instant_of
 from tracker.audit.store import list_entries
 from tracker.cases import store
@@ -168,19 +169,15 @@ def _sides(conn: Connection, partner: Partner, rows: Sequence[ConversionRow], *,
                 phone=_phone(customer, partner, others, shows_contacts=shows_contacts),
                 address=Cell(
                     " ".join(filter(None, (row.masked_ip, row.country))),
-                    _agrees(
-                        row.host_key,
-                        {login.host_key for login in logins},
-                        {other.host_key for other, _ in others},
-                    ),
+                    _same_address(row, logins, others),
                 ),
                 browser=Cell(
                     browsers.get(row.agent_id or 0, ""),
                     _agrees(
                         keys.get(row.agent_id or 0),
                         # A browser many people have says something only behind the same address.
-                        {login.agent_key for login in logins if login.host_key == row.host_key},
-                        {keys.get(other.agent_id or 0) for other, _ in others if other.host_key == row.host_key},
+                        {login.agent_key for login in logins if same_host(login, row)},
+                        {keys.get(other.agent_id or 0) for other, _ in others if same_host(other, row)},
                     ),
                 ),
             )
@@ -197,8 +194,8 @@ def _partner_side(
     shows_contacts: bool,
 ) -> Side:
     """Return the partner; the address and browser shown are those customers used too, for the others are only keys."""
-    hosts, browsers = {login.host_key for login in logins}, {login.agent_key for login in logins}
-    shared = sorted({row.masked_ip for row in rows if row.host_key in hosts and row.masked_ip})
+    browsers = {login.agent_key for login in logins}
+    shared = sorted({row.masked_ip for row in rows if row.masked_ip and any(same_host(login, row) for login in logins)})
     used = sorted({keys[row.agent_id] for row in rows if row.agent_id in keys and keys[row.agent_id] in browsers})
     emails = [partner.email, *([partner.payout_email] if partner.payout_email else [])]
     written = emails if shows_contacts else [mask_email(email) for email in emails]
@@ -227,6 +224,13 @@ def _logins(conn: Connection, partner: Partner, rows: Sequence[ConversionRow]) -
 
 
 _Others = Sequence[tuple[ConversionRow, Customer | None]]
+
+
+def _same_address(row: ConversionRow, logins: Sequence[Login], others: _Others) -> str:
+    """Return whose address the row's is; keys are compared across epochs."""
+    if any(same_host(login, row) for login in logins):
+        return "partner"
+    return "customer" if any(same_host(other, row) for other, _ in others) else ""
 
 
 def _email(customer: Customer | None, partner: Partner, others: _Others, *, shows_contacts: bool) -> Cell:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from tracker.clicks.project import Enricher
 from tracker.db.database import Database
 from tracker.settings import Settings
 
@@ -30,8 +31,17 @@ class Services(Protocol):
         """The root secret; pages derive from it and never show it."""
         ...
 
+    @property
+    def enricher(self) -> Enricher:
+        """What reads addresses; pages show the age of its files."""
+        ...
+
     def now_ms(self) -> int:
         """Return Unix milliseconds now."""
+        ...
+
+    async def project(self) -> None:
+        """Make clicks of everything acknowledged so far."""
         ...
 
     async def refresh(self) -> None:

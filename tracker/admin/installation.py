@@ -16,6 +16,7 @@ from tracker.admin.policy import action, page
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
 from tracker.db.ids import IdError, canonical_id, new_id
+from tracker.geo.places import geo_files_state
 from tracker.i18n.messages import InputError, msg
 from tracker.installation import store
 from tracker.installation.judge import judge_click, judge_reading
@@ -138,6 +139,7 @@ async def _start_page(visit: Visit, program_id: str | None, form: Form, *, statu
         programs=known["programs"],
         sites=known["sites"],
         tag=_tag_of(known["tag_key"], visit.services.settings),
+        geo_files=geo_files_state(visit.services.enricher.networks, now_ms=visit.now_ms),
     )
 
 

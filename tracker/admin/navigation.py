@@ -20,6 +20,7 @@ MENU: tuple[MenuItem, ...] = (
     MenuItem("/admin/cases", mark("Cases"), "cases.view", "cases", mark("Work")),
     MenuItem("/admin/conversions", mark("Conversions"), "conversions.view", "conversions", mark("Work")),
     MenuItem("/admin/clicks", mark("Clicks"), "conversions.view", "clicks", mark("Work")),
+    MenuItem("/admin/events", mark("Refused events"), "events.view", "events", mark("Work")),
     MenuItem("/admin/ledger", mark("Ledger"), "ledger.view", "ledger", mark("Work")),
     MenuItem("/admin/programs", mark("Programs"), "programs.view", "programs", mark("Work")),
     MenuItem("/admin/partners", mark("Partners"), "partners.view", "partners", mark("Work")),

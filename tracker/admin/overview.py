@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from tracker.admin import event_labels
 from tracker.admin.evidence import headline
 from tracker.admin.mode import instant_of, is_live
 from tracker.admin.policy import page
@@ -24,6 +25,7 @@ from tracker.partners import store as partners
 from tracker.programs import store as programs
 from tracker.programs.types import Program
 from tracker.quarantine import store as quarantine
+from tracker.quarantine.types import EventFilter
 
 DAYS = 30
 CASES_SHOWN = 5
@@ -58,6 +60,7 @@ async def overview_page(visit: Visit) -> Response:
         "overview.html",
         livemode=livemode,
         headline=lambda row: headline(row, visit.speech),
+        event_labels=event_labels,
         **facts,
     )
 
@@ -81,7 +84,9 @@ def _load(conn: Connection, *, livemode: bool, now_ms: int) -> dict[str, Any]:
         "drops": sorted(
             clicks.drops_since(conn, now_ms // DAY_MS - DAYS + 1).items(), key=lambda drop: (-drop[1], drop[0])
         ),
-        "events": quarantine.newest_quarantined(conn, livemode=livemode, limit=EVENTS_SHOWN),
+        "events": quarantine.list_events(
+            conn, EventFilter(livemode=livemode, verdict="quarantined"), limit=EVENTS_SHOWN
+        ),
         "failing": jobs.list_failing(conn, limit=EVENTS_SHOWN),
         "waiting": _waiting(conn, livemode=livemode, now_ms=now_ms),
     }

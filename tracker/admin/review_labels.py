@@ -5,6 +5,7 @@ The review pages and the partner's private page look them up as they do in `labe
 
 from collections.abc import Mapping
 
+from fraud_rules.network import NETWORK_TITLES
 from tracker.i18n.messages import mark
 
 # Status: (word, tone of its badge).
@@ -30,6 +31,12 @@ CASE_STATUS: Mapping[str, tuple[str, str]] = {
     "waiting_partner": (mark("Waits for the partner"), "wait"),
     "decided": (mark("Decided"), "quiet"),
     "appealed": (mark("Appealed"), "bad"),
+}
+NETWORK: Mapping[str, str] = {str(name): title for name, title in NETWORK_TITLES.items()}
+GEO_FILE: Mapping[str, str] = {
+    "country": mark("Countries"),
+    "asn": mark("Networks"),
+    "list": mark("Networks you named"),
 }
 CONVERSION_KIND: Mapping[str, str] = {"lead": mark("Lead"), "sale": mark("Sale"), "refund": mark("Refund")}
 TRUST: Mapping[str, str] = {"verified": mark("Verified"), "unverified": mark("Unverified")}
@@ -83,8 +90,10 @@ CLICK_SOURCE: Mapping[str, str] = {
     "snippet": mark("Tag on the site"),
     "redirect": mark("Referral link"),
     "pixel": mark("Pixel"),
+    "server": mark("Your server"),
     "api": mark("API"),
     "browser": mark("Browser"),
+    "postback": mark("Postback"),
 }
 DEVICE: Mapping[str, str] = {
     "computer": mark("Computer"),
@@ -100,9 +109,19 @@ DROP: Mapping[str, str] = {
     "not_navigation": mark("Not opened by a person"),
     "framed": mark("Inside a frame of another site"),
     "gpc": mark("Global Privacy Control"),
-    "opted_out": mark("The visitor said no"),
-    "skipped_path": mark("Page is left out by the tag"),
     "duplicate": mark("Sent twice"),
     "rate_limited": mark("Too many at once"),
+}
+# What to do about each.
+DROP_REMEDY: Mapping[str, str] = {
+    "unknown_key": mark("Put the key from the program's page into the tag; a revoked one counts nothing."),
+    "unknown_code": mark("Look at the partner's status and the spelling of the code in shared links."),
+    "origin_not_allowed": mark("If the page is yours, add its address to the program's sites."),
+    "prefetch": mark("Nothing; when a person opens the page, the click counts."),
+    "not_navigation": mark("Nothing; a preview or an image loaded the link, nobody followed it."),
+    "framed": mark("Nothing; links opened inside another site's page do not count."),
+    "gpc": mark("Nothing; these visitors object to tracking. The program's terms decide what that means."),
+    "duplicate": mark("Nothing; the first one counts. Browsers repeat what they are not sure has arrived."),
+    "rate_limited": mark("Browsers send it again later. If it stays, raise the limits in the settings."),
 }
 JOB: Mapping[str, str] = {"decide_conversion": mark("Decide a conversion")}

@@ -20,7 +20,9 @@ from tracker.admin import (
     overview,
     partners,
     patterns,
+    privacy,
     programs,
+    refused_events,
     users,
 )
 from tracker.admin.assets import ASSET_ROUTE
@@ -41,11 +43,13 @@ POLICIES: tuple[RoutePolicy, ...] = (
     *cases.ROUTES,
     *conversions.ROUTES,
     *clicks.ROUTES,
+    *refused_events.ROUTES,
     *ledger.ROUTES,
     *programs.ROUTES,
     *installation.ROUTES,
     *partners.ROUTES,
     *links.ROUTES,
+    *privacy.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
     *account.ROUTES,

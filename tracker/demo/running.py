@@ -104,7 +104,7 @@ async def make_demo(services: Services, *, shop_url: str) -> dict[str, str]:
     added = await services.db.write(lambda conn: add_partners(conn, facts["program_id"], now_ms=began_ms))
     await services.refresh()
     world = make_world(facts["program_id"], added, shop_url=shop_url, currency=CURRENCY, now_ms=now_ms)
-    await services.db.append_inbox(world.clicks)
+    await services.db.inbox.append(world.clicks)
     await services.project()
     for start in range(0, len(world.happenings), CHUNK):
         chunk = world.happenings[start : start + CHUNK]

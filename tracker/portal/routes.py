@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from ingest.address_keys import address_keys
+from ingest.address_keys import same_host
 from ingest.enrich import read_agent
 from tracker.admin.cookies import is_secure
 from tracker.admin.csrf import is_from_here
@@ -25,7 +25,7 @@ from tracker.admin.render import TEMPLATE_DIR, environment
 from tracker.i18n.languages import choose_language
 from tracker.i18n.translator import Translator, translator_of
 from tracker.partners import store as partners
-from tracker.partners.types import Partner
+from tracker.partners.types import Login, Partner
 from tracker.portal.links import read_token
 from tracker.portal.results import SHOWN_MAX, load_results
 from tracker.services import Services
@@ -89,17 +89,16 @@ async def _note(request: Request, partner: Partner) -> None:
     """Note the visit, for the rule that compares where partners and customers come from."""
     services = _services(request)
     now_ms = services.now_ms()
-    host_key = address_keys(services.client_address(request), services.enricher.address_key).host
+    keys = services.enricher.keyring.keys_of(services.client_address(request), now_ms)
     agent_key = read_agent(request.headers.get("user-agent", "")).agent_key
+    visit = Login(at_ms=now_ms, host_key=keys.host, next_host_key=keys.next_host, agent_key=agent_key)
 
     def note(conn: Connection) -> None:
         recent = partners.logins_between(
             conn, partner_id=partner.partner_id, from_ms=now_ms - NOTED_EVERY_MS, to_ms=now_ms
         )
-        if all((login.host_key, login.agent_key) != (host_key, agent_key) for login in recent):
-            partners.note_login(
-                conn, partner_id=partner.partner_id, at_ms=now_ms, host_key=host_key, agent_key=agent_key
-            )
+        if not any(same_host(login, visit) and login.agent_key == agent_key for login in recent):
+            partners.note_login(conn, partner.partner_id, visit)
 
     await services.db.write(note)
 

@@ -24,12 +24,16 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "partners.lift_ban": frozenset({"owner"}),
     "conversions.view": _EVERYONE,
     "conversions.edit": _MANAGERS,
+    "events.view": _EVERYONE,
+    "events.edit": _MANAGERS,
     "cases.view": _EVERYONE,
     "cases.decide": _REVIEWERS,
     "ledger.view": _EVERYONE,
     "ledger.edit": _MONEY,
     "users.view": _HEADS,
     "users.edit": _HEADS,
+    # Giving out or erasing one person's data.
+    "privacy.edit": _HEADS,
     "audit.view": _HEADS | {"reviewer", "finance"},
     "account.edit": _EVERYONE,
 }

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from ingest.install_check import Sighting
+from ingest.networks import Networks
 from tracker.installation import store
 from tracker.installation.store import OPEN_MS
 
@@ -264,3 +265,24 @@ def test_russian_reader_gets_russian_findings(checked, owner, site, world):
 
     assert "Тег есть в HTML страницы." in shown
     assert "Клик этой проверки не пришёл." in shown
+
+
+def test_page_shows_since_when_the_country_data_is_and_whose_it_is(owner, services):
+    page = owner.get("/admin/installation").text
+
+    assert "Data of 17 Jun 2026" in page
+    assert "In use" in page
+    assert "There is no file, so they are unknown." in page  # networks: this test brings none
+    assert 'href="https://www.nro.net/"' in page
+    assert 'href="https://db-ip.com"' in page
+
+
+def test_page_says_that_country_data_is_old_or_unreadable(owner, services, tmp_path, monkeypatch):
+    monkeypatch.setattr("tracker.geo.places.OLD_DAYS", -1)  # moving the clock would end the session
+    assert "Old" in owner.get("/admin/installation").text
+
+    services.enricher.networks = Networks(country_files=(tmp_path / "gone.mmdb",))
+    page = owner.get("/admin/installation").text
+    assert "Not readable" in page
+    assert "gone.mmdb" in page
+    assert "molva geo update" in page

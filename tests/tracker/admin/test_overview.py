@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from ingest.drops import DropReason
+from tracker.admin import review_labels
 from tracker.clicks import store as clicks
 from tracker.jobs import store as jobs
 from tracker.quarantine import store as quarantine
@@ -94,11 +96,18 @@ def test_drops_refused_reports_and_failing_work_are_listed_with_their_cause(owne
     page = owner.get("/admin/")
 
     assert "Loaded ahead by a browser" in page.text
+    assert "when a person opens the page, the click counts" in page.text
     assert "41" in page.text
     assert "&lt;b&gt;49.90&lt;/b&gt;" in page.text
     assert "<b>49.90" not in page.text
     assert "DatabaseBusyError: no answer" in page.text
     assert "Work that fails" in page.text
+
+
+def test_every_drop_reason_has_a_name_and_a_remedy():
+    reasons = {reason.value for reason in DropReason}
+
+    assert set(review_labels.DROP) == set(review_labels.DROP_REMEDY) == reasons
 
 
 @pytest.mark.parametrize("role", ["viewer", "finance", "reviewer"])

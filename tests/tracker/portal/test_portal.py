@@ -75,7 +75,7 @@ def test_opening_notes_address_and_browser_once(shared_world):
     noted = logins(shared_world, partner.partner_id)
     assert answer.status_code == 200
     assert len(noted) == 1
-    assert len(noted[0].host_key) == 16
+    assert len(noted[0].host_key) == 8
 
 
 def test_form_of_another_site_is_refused(shared_world):

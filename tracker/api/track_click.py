@@ -62,8 +62,9 @@ async def track_click(request: Request) -> Response:
     services = services_of(request)
     async with refusals_kept(request, caller, source="track_click"):
         body = await read_body(request)
-        click = read_click(services, body, caller, inbox_at_ms=services.now_ms())
-        return await idempotent(request, caller, body, lambda: _record(request, click))
+        inbox_at_ms = services.now_ms()
+        click = read_click(services, body, caller, inbox_at_ms=inbox_at_ms)
+        return await idempotent(request, caller, body, lambda: _record(request, click, inbox_at_ms))
 
 
 def read_click(services: Services, body: bytes, sender: Sender, *, inbox_at_ms: int) -> InboxClick:
@@ -97,14 +98,10 @@ def read_click(services: Services, body: bytes, sender: Sender, *, inbox_at_ms: 
     )
 
 
-async def record_click(services: Services, click: InboxClick) -> None:
-    """Store a click; returns after COMMIT."""
-    await services.buffer.put(services.now_ms(), encode_click(click))
-
-
-async def _record(request: Request, click: InboxClick) -> Response:
+async def _record(request: Request, click: InboxClick, inbox_at_ms: int) -> Response:
     services = services_of(request)
-    await record_click(services, click)
+    # The instant its age was counted from: another one would move the click in time.
+    await services.buffer.put(inbox_at_ms, encode_click(click))
     if request.query_params.get("wait") == "true":
         await services.project()
 

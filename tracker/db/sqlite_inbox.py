@@ -5,6 +5,7 @@ its way. The file has one table without secondary index. Its numbers never come 
 """
 
 import sqlite3
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,16 +23,20 @@ CREATE TABLE IF NOT EXISTS inbox (
   body TEXT NOT NULL
 ) STRICT
 """
-_PRAGMAS = (
+_BASE_PRAGMAS = (
     f"PRAGMA busy_timeout={PATIENCE_MS}",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cell_size_check=ON",
+)
+_PRAGMAS = (
+    *_BASE_PRAGMAS,
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
     "PRAGMA journal_size_limit=67108864",
     f"PRAGMA application_id={APPLICATION_ID}",
 )
+_READER_PRAGMAS = (*_BASE_PRAGMAS, "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
 
 
 class SqliteInbox:
@@ -40,6 +45,7 @@ class SqliteInbox:
     def __init__(self, path: Path) -> None:
         """Open or create the file."""
         self._path = path
+        self._is_made = threading.Event()
         self._writer = ConnectionThread(
             path, name="molva-inbox", connect=self._open, close=sqlite3.Connection.close, raw=_itself
         )
@@ -103,16 +109,22 @@ class SqliteInbox:
         await self._writer.close()
 
     def _open(self) -> sqlite3.Connection:
-        conn = sqlite3.connect(self._path, isolation_level=None, cached_statements=STATEMENTS_CACHED)
-        for pragma in _PRAGMAS:
-            conn.execute(pragma).fetchall()
-        conn.execute(_SCHEMA)
+        try:
+            conn = self._connect(_PRAGMAS)
+            conn.execute(_SCHEMA)
+        finally:
+            self._is_made.set()
         return conn
 
     def _open_reader(self) -> sqlite3.Connection:
-        conn = self._open()
-        conn.execute("PRAGMA query_only=ON")
-        conn.execute("PRAGMA wal_autocheckpoint=0")
+        # Two connections that make one new file a WAL file at the same time lock each other out.
+        self._is_made.wait()
+        return self._connect(_READER_PRAGMAS)
+
+    def _connect(self, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+        conn = sqlite3.connect(self._path, isolation_level=None, cached_statements=STATEMENTS_CACHED)
+        for pragma in pragmas:
+            conn.execute(pragma).fetchall()
         return conn
 
 

@@ -152,3 +152,19 @@ def test_rows_of_the_older_schema_are_carried_into_the_file(tmp_path: Path):
     inbox.close()
     assert rows == [(number + 1, number, f"body {number}") for number in range(4)]
     assert last == 5
+
+
+def test_a_new_inbox_is_opened_by_both_its_threads_every_time(tmp_path: Path, run):
+    """Both once made the file a WAL file at the same time, and one was told "database is locked"."""
+
+    async def law() -> None:
+        for number in range(40):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            database = open_database(f"sqlite:///{folder}/molva.db")
+            assert await database.inbox.end() == 0
+            await database.inbox.append([(1, "a")])
+            assert len(await database.inbox.rows(**EVERYTHING)) == 1
+            await database.close()
+
+    run(law())

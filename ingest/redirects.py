@@ -9,6 +9,7 @@ import base64
 import os
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
@@ -28,6 +29,10 @@ CODE_PARAMETERS = ("via", "ref", "fpr", "fp_ref", "aff", "deal", "_from", "rfsn"
 FORWARDED = re.compile(r"^(?:sub[1-5]|utm_[a-z_]{1,20})$")
 QUERY_MAX = 2048  # characters of a link's query that are looked at
 PARAMETERS_MAX = 20
+DESTINATIONS_CACHED = 4096  # addresses taken apart and remembered; deep links bring any number of others
+
+# Nothing of it needs quoting in a header.
+_PLAIN = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]+")
 
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 # Whatever a browser might read as the end of a host or drop silently.
@@ -130,6 +135,8 @@ def is_browser_id(text: str) -> bool:
 
 def parse_query(raw: bytes) -> dict[str, str]:
     """Return the first value of each parameter; what is malformed or too much is left out."""
+    if not raw:
+        return {}
     try:
         pairs = parse_qsl(raw[:QUERY_MAX].decode("ascii"), max_num_fields=PARAMETERS_MAX, errors="strict")
     except (UnicodeDecodeError, ValueError):
@@ -147,6 +154,7 @@ def choose_destination(link: LinkTarget, query: dict[str, str]) -> str:
     return wanted if wanted and origin_of(wanted) in link.hosts else link.destination
 
 
+@lru_cache(maxsize=DESTINATIONS_CACHED)
 def origin_of(url: str) -> str | None:
     """Return scheme, host and port of a plain http(s) URL, None for anything a browser might read otherwise."""
     if _UNSAFE.search(url) or not url.isascii() or len(url) > QUERY_MAX:
@@ -165,13 +173,22 @@ def origin_of(url: str) -> str | None:
 
 def with_parameters(url: str, parameters: list[tuple[str, str]]) -> str:
     """Return the URL with parameters put behind its own; its own values stay as they are."""
-    parts = urlsplit(url)
-    taken = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    before, after, taken = _gap(url)
     added = urlencode([(name, value) for name, value in parameters if name not in taken], quote_via=quote)
-    query = "&".join(part for part in (parts.query, added) if part)
-    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, parts.fragment))
+    return f"{before}{added}{after}" if added else before[:-1] + after
 
 
+@lru_cache(maxsize=DESTINATIONS_CACHED)
+def _gap(url: str) -> tuple[str, str, frozenset[str]]:
+    """Return what stands before parameters that are added, with their separator, what after, and the names taken."""
+    parts = urlsplit(url)
+    before = urlunsplit((parts.scheme, parts.netloc, parts.path or "/", parts.query, ""))
+    after = f"#{parts.fragment}" if parts.fragment else ""
+    taken = frozenset(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    return before + ("&" if parts.query else "?"), after, taken
+
+
+@lru_cache(maxsize=DESTINATIONS_CACHED)
 def without_parameter(url: str, name: str) -> str:
     """Return the URL without a parameter; a token in an address that somebody copied is another visitor's."""
     parts = urlsplit(url)
@@ -181,6 +198,7 @@ def without_parameter(url: str, name: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join(kept), parts.fragment))
 
 
+@lru_cache(maxsize=DESTINATIONS_CACHED)
 def shared_domain(ours: str, theirs: str) -> str | None:
     """Return the cookie domain both hosts see: "" for the same host, a parent of two labels or more, else None.
 
@@ -200,5 +218,6 @@ def shared_domain(ours: str, theirs: str) -> str | None:
 
 
 def _redirect(location: str, headers: Headers) -> Answer:
-    safe = quote(location, safe=":/?#[]@!$&'()*+,;=%-._~")
-    return Answer(302, [*headers, NO_STORE, (b"location", safe.encode("ascii"))], b"")
+    if not _PLAIN.fullmatch(location):
+        location = quote(location, safe=":/?#[]@!$&'()*+,;=%-._~")
+    return Answer(302, [*headers, NO_STORE, (b"location", location.encode("ascii"))], b"")

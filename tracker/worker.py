@@ -22,7 +22,7 @@ from tracker.privacy.retention import mask_refused_events, purge_clicks
 from tracker.services import Services
 
 PURGED_AT_ONCE = 500  # inbox rows deleted in one transaction, about 10 ms
-REST = 4  # pause after deciding while reports are waiting, in times of what deciding took
+REST = 20  # pause after deciding while reports are waiting, in times of what deciding took
 # A backup copies the inbox after the database: a click projected in between must still be in the inbox.
 BACKUP_MS = 10 * 60_000
 JOBS_AT_ONCE = 20  # jobs claimed together; a restart gives them out again after a minute

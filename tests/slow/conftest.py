@@ -164,9 +164,9 @@ def _status(pid: int, name: str) -> int:
 class Client:
     """One keep-alive connection, one request after another."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, within_s: float = ANSWER_S) -> None:
         self._installation = installation
-        self._connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=ANSWER_S)
+        self._connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=within_s)
 
     def __enter__(self) -> Self:
         return self

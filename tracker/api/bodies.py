@@ -1,5 +1,6 @@
 """Reading request bodies of the API into records, strictly."""
 
+import asyncio
 import hashlib
 from typing import Any, TypeVar
 
@@ -10,25 +11,45 @@ from ingest.problems import FieldError, ProblemError, field_error, invalid
 from ingest.strict_json import loads
 
 BODY_MAX = 1024 * 1024  # bytes of an API body
+KEPT_MAX = 64 * 1024  # bytes kept of a body that is refused
+LARGE_AT_ONCE = 16  # bodies above that which are read at the same time: fifty together would fill 50 MiB
+
+_large = asyncio.Semaphore(LARGE_AT_ONCE)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 async def read_body(request: Request) -> bytes:
     """Return the raw body; raises ProblemError 413 (too large) or 415 (not plain JSON)."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_MAX:
-            request.state.received = bytes(body)
-            raise ProblemError(413, "body_too_large", f"The body is larger than {BODY_MAX} bytes; send less.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > BODY_MAX:
+        raise _too_large()
+    if declared.isdigit() and int(declared) <= KEPT_MAX:
+        body = await _read_whole(request)
+    else:
+        async with _large:
+            body = await _read_whole(request)
     # Noted before it is looked at: what is refused is kept as it came, see refusals.py.
-    request.state.received = bytes(body)
+    request.state.received = body[:KEPT_MAX]
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProblemError(415, "unsupported_encoding", "Compressed bodies are not accepted; send plain JSON.")
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise ProblemError(415, "unsupported_media_type", "Send the body as JSON with Content-Type: application/json.")
+    return body
+
+
+async def _read_whole(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            request.state.received = bytes(body[:KEPT_MAX])
+            raise _too_large()
     return bytes(body)
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, "body_too_large", f"The body is larger than {BODY_MAX} bytes; send less.")
 
 
 def decode_object(body: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ingest.problems import FieldError, ProblemError, field_error, invalid
 from ingest.strict_json import loads
 
 BODY_MAX = 1024 * 1024  # bytes of an API body
-KEPT_MAX = 64 * 1024  # bytes kept of a body that is refused
+KEPT_MAX = 64 * 1024 + 1  # bytes looked at of a refused body: one more than is kept, so that a cut one shows
 LARGE_AT_ONCE = 16  # bodies above that which are read at the same time: fifty together would fill 50 MiB
 
 _large = asyncio.Semaphore(LARGE_AT_ONCE)

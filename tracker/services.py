@@ -40,6 +40,8 @@ from tracker.settings import (
 )
 from tracker.sink import DatabaseSink
 
+LARGE_BODIES = 16  # API bodies above 64 KiB that are read at the same time: fifty together would fill 50 MiB
+
 
 class Services:
     """Database, settings, secret, snapshot, sink and buffer of one process."""
@@ -52,6 +54,7 @@ class Services:
         self.db = db
         self.work = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.large_bodies = asyncio.Semaphore(LARGE_BODIES)
         self.enricher = Enricher(
             keyring=AddressKeyring(),
             networks=open_networks(settings, data_dir),

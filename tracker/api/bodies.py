@@ -1,6 +1,5 @@
 """Reading request bodies of the API into records, strictly."""
 
-import asyncio
 import hashlib
 from typing import Any, TypeVar
 
@@ -9,12 +8,11 @@ from starlette.requests import Request
 
 from ingest.problems import FieldError, ProblemError, field_error, invalid
 from ingest.strict_json import loads
+from tracker.api.access import services_of
+from tracker.quarantine.types import PAYLOAD_MAX
 
 BODY_MAX = 1024 * 1024  # bytes of an API body
-KEPT_MAX = 64 * 1024 + 1  # bytes looked at of a refused body: one more than is kept, so that a cut one shows
-LARGE_AT_ONCE = 16  # bodies above that which are read at the same time: fifty together would fill 50 MiB
-
-_large = asyncio.Semaphore(LARGE_AT_ONCE)
+LOOKED_AT_MAX = PAYLOAD_MAX + 1  # bytes noted of a refused body: one more than is kept, so that a cut one shows
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -22,15 +20,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 async def read_body(request: Request) -> bytes:
     """Return the raw body; raises ProblemError 413 (too large) or 415 (not plain JSON)."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared[:20]) > BODY_MAX:
-        raise _too_large()
-    if declared.isdigit() and int(declared) <= KEPT_MAX:
-        body = await _read_whole(request)
+    size = int(declared[:20]) if declared.isdigit() else BODY_MAX
+    if size <= LOOKED_AT_MAX:
+        body = await _read(request, BODY_MAX)
     else:
-        async with _large:
-            body = await _read_whole(request)
+        async with services_of(request).large_bodies:
+            body = await _read(request, BODY_MAX if size <= BODY_MAX else LOOKED_AT_MAX)
     # Noted before it is looked at: what is refused is kept as it came, see refusals.py.
-    request.state.received = body[:KEPT_MAX]
+    request.state.received = body[:LOOKED_AT_MAX]
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProblemError(415, "unsupported_encoding", "Compressed bodies are not accepted; send plain JSON.")
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
@@ -38,12 +35,13 @@ async def read_body(request: Request) -> bytes:
     return body
 
 
-async def _read_whole(request: Request) -> bytes:
+async def _read(request: Request, limit: int) -> bytes:
+    """Return the whole body; what came of one above the limit (bytes) is noted before ProblemError 413 is raised."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > BODY_MAX:
-            request.state.received = bytes(body[:KEPT_MAX])
+        if len(body) > limit:
+            request.state.received = bytes(body[:LOOKED_AT_MAX])
             raise _too_large()
     return bytes(body)
 

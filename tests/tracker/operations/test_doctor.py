@@ -125,8 +125,9 @@ def test_another_schema_is_told_and_not_touched(installation, revision, state):
     conn.close()
 
 
-def test_on_postgresql_the_clocks_are_compared(installation, postgres_server, monkeypatch):
-    monkeypatch.setenv("MOLVA_DATABASE_URL", postgres_server.get_uri("molva_template"))
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_on_postgresql_the_clocks_are_compared(installation, database_url, monkeypatch):
+    monkeypatch.setenv("MOLVA_DATABASE_URL", database_url)
 
     _, found = look(installation)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from attribution.scenario import ScenarioError, replay
 from tracker import cli_arguments, cli_texts
+from tracker.background import Background
 from tracker.commands import COMMANDS
 from tracker.control import Refusal, ask, describe
 from tracker.db.database import DatabaseBusyError, DatabaseUnusableError
@@ -24,13 +25,14 @@ from tracker.demo.running import run_demo
 from tracker.i18n.messages import InputError
 from tracker.installing import InstallError, Wanted, install
 from tracker.logs import configure_logs
+from tracker.loops import run_loop
 from tracker.neutral_names import draw_names
 from tracker.operations.commands import OPERATIONS
 from tracker.operations.types import OperationError
 from tracker.privacy.commands import save_answer, saved_text
 from tracker.processes import serve_with_workers
 from tracker.services import open_services
-from tracker.serving import PortError, run_loop, serve, work
+from tracker.serving import PortError, serve, work
 from tracker.settings import SettingsError, database_url, load_settings
 
 EXPECTED = (
@@ -82,7 +84,7 @@ def run(arguments: Namespace) -> int:
         if command == "worker":
             run_loop(work(data_dir))
         elif arguments.workers == 1:
-            run_loop(serve(data_dir, host=arguments.host, port=arguments.port))
+            run_loop(serve(data_dir, Background(data_dir), host=arguments.host, port=arguments.port))
         else:
             serve_with_workers(data_dir, host=arguments.host, port=arguments.port, workers=arguments.workers)
         return 0

@@ -20,7 +20,8 @@ import structlog
 from tracker.db.database import DatabaseUnusableError
 from tracker.db.opening import is_sqlite
 from tracker.logs import configure_logs
-from tracker.serving import GRACE_S, bind, run_loop, serve_share
+from tracker.loops import run_loop
+from tracker.serving import GRACE_S, bind, serve_share
 from tracker.settings import database_url, load_settings
 
 WORKERS_MAX = 64  # processes; each holds up to eight connections to the database

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.requests import Request
@@ -55,6 +56,10 @@ class Services:
         self.work = asyncio.Event()
         self.stopping = asyncio.Event()
         self.large_bodies = asyncio.Semaphore(LARGE_BODIES)
+        # Set where another process does the background work: what tells it that there is some.
+        self.wake_background: Callable[[], None] | None = None
+        # Set in that process: whether reports are pouring in at the server.
+        self.is_server_pressed: Callable[[], bool] | None = None
         self.enricher = Enricher(
             keyring=AddressKeyring(),
             networks=open_networks(settings, data_dir),
@@ -64,7 +69,7 @@ class Services:
             db,
             self.enricher,
             now_ms=self.now_ms,
-            wake=self.work.set,
+            wake=self._wake,
             keeps_addresses=settings.raw_ip_days > 0,
         )
         self.buffer = ClickBuffer(self.sink)
@@ -104,6 +109,15 @@ class Services:
         # A proxy may add a line of its own below the client's: all lines are one list.
         forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
         return client_address(peer, forwarded.encode("latin-1") or None, self._trusted)
+
+    def is_pressed(self) -> bool:
+        """Tell whether reports are pouring in: work that can wait should."""
+        return self.sink.reports.is_pressed if self.is_server_pressed is None else self.is_server_pressed()
+
+    def _wake(self) -> None:
+        self.work.set()
+        if self.wake_background is not None:
+            self.wake_background()
 
     async def refresh(self) -> None:
         """Make the public edge see what changed.
@@ -152,13 +166,17 @@ def purpose_key(secret: bytes, purpose: bytes) -> bytes:
     return hmac.digest(secret, purpose + b"\x01", hashlib.sha256)
 
 
-async def open_services(data_dir: Path) -> Services:
-    """Open the installation in a data folder, migrating its schema; raises SettingsError or DatabaseUnusableError."""
+async def open_services(data_dir: Path, *, is_beside: bool = False) -> Services:
+    """Open the installation in a data folder, migrating its schema; raises SettingsError or DatabaseUnusableError.
+
+    `is_beside`: a server has it open already, and its schema is as it must be.
+    """
     settings = load_settings(data_dir)
     secret = load_secret(settings, data_dir)
-    database = open_database(database_url(settings, data_dir))
+    database = open_database(database_url(settings, data_dir), is_beside=is_beside)
     try:
-        await migrate(database)
+        if not is_beside:
+            await migrate(database)
         services = Services(data_dir=data_dir, settings=settings, secret=secret, db=database)
         await services.refresh()
     except BaseException:

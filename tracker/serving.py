@@ -4,24 +4,21 @@ import asyncio
 import multiprocessing
 import signal
 import socket
-import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 import uvicorn
-import uvloop
 
 from tracker.app import create_app
+from tracker.background import Background
 from tracker.connections import GuardedConnection, sweep
 from tracker.control import SOCKET, listen
 from tracker.services import Services, open_services
-from tracker.worker import EDGE_TASKS, TASKS, run_tasks
+from tracker.worker import EDGE_TASKS, FRONT_TASKS, TASKS, run_tasks
 
-# How long a working thread may keep the event loop waiting; Python's own 5 ms show in the slowest answers.
-SWITCH_S = 0.001
 SWEEP_TICKS = 5  # half seconds between two looks at the time limits of connections; a tick of uvicorn is 0.1 s
 GRACE_S = 15  # seconds for requests in flight when asked to stop
 
@@ -30,13 +27,6 @@ log = structlog.get_logger()
 
 class PortError(Exception):
     """The address cannot be served on; the message says why and what to do."""
-
-
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end on the event loop every server process of Molva uses."""
-    sys.setswitchinterval(SWITCH_S)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
 
 
 def uvicorn_config(app: Any, *, host: str, port: int) -> uvicorn.Config:
@@ -57,10 +47,17 @@ def uvicorn_config(app: Any, *, host: str, port: int) -> uvicorn.Config:
     )
 
 
-async def serve(data_dir: Path, *, host: str, port: int) -> None:
+async def serve(data_dir: Path, background: Background, *, host: str, port: int) -> None:
     """Serve everything until a signal; what is acknowledged is stored before it ends."""
-    services = await open_services(data_dir)
-    await serve_services(services, [uvicorn_config(create_app(services), host=host, port=port)])
+    try:
+        services = await open_services(data_dir)
+        services.wake_background = background.wake
+        background.begin()
+        with background.watched():
+            config = uvicorn_config(create_app(services, FRONT_TASKS), host=host, port=port)
+            await serve_services(services, [config])
+    finally:
+        background.end()
 
 
 async def serve_share(data_dir: Path, bound: socket.socket, *, is_first: bool) -> None:

@@ -1,4 +1,4 @@
-"""The background tasks: a plain list, run together inside `serve` or by `molva worker`.
+"""The background tasks: a plain list, run together by one process or shared between a server and its background.
 
 Each task is a function that runs once; the runner repeats it, keeps it alive and wakes it when there is work.
 """
@@ -6,6 +6,7 @@ Each task is a function that runs once; the runner repeats it, keeps it alive an
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import msgspec
 import structlog
@@ -31,12 +32,17 @@ log = structlog.get_logger()
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that must happen again and again; `is_urgent` ones also run when work arrives."""
+    """Something that must happen again and again; `is_urgent` ones also run when work arrives.
+
+    `place` says which process does it where there are several: each for itself, the front, which answers requests and
+    alone writes the inbox, or the back.
+    """
 
     description: str
     run: Callable[[Services], Awaitable[None]]
     period_s: float
     is_urgent: bool = False
+    place: Literal["each", "front", "back"] = "back"
 
 
 async def decide_conversions(services: Services) -> None:
@@ -46,7 +52,7 @@ async def decide_conversions(services: Services) -> None:
         for job in await services.db.write(lambda conn: jobs.claim(conn, now_ms=now_ms, limit=JOBS_AT_ONCE)):
             started = time.monotonic()
             await _work_off(services, job)
-            if services.sink.reports.is_pressed:
+            if services.is_pressed():
                 # Acknowledging comes first: while reports pour in, deciding them falls behind.
                 await asyncio.sleep(REST * (time.monotonic() - started))
 
@@ -91,11 +97,12 @@ JOBS: dict[str, Callable[[Services, str], Awaitable[None]]] = {DECIDE: process_c
 TASKS: tuple[Task, ...] = (
     Task(description="decide conversions", run=decide_conversions, period_s=1.0, is_urgent=True),
     Task(description="project clicks", run=project_clicks, period_s=0.5),
-    Task(description="save drop counts", run=save_drops, period_s=5.0),
-    Task(description="refresh the edge's snapshot", run=refresh_directory, period_s=5.0),
-    Task(description="purge the inbox", run=purge_inbox, period_s=3000.0),
+    Task(description="save drop counts", run=save_drops, period_s=5.0, place="each"),
+    Task(description="refresh the edge's snapshot", run=refresh_directory, period_s=5.0, place="each"),
+    Task(description="purge the inbox", run=purge_inbox, period_s=3000.0, place="front"),
     Task(description="purge stored answers", run=purge_answers, period_s=3600.0),
-    Task(description="verify the ledger", run=verify_ledger, period_s=600.0),
+    # Readiness and metrics of the process that answers tell what was found.
+    Task(description="verify the ledger", run=verify_ledger, period_s=600.0, place="front"),
     Task(description="purge refused events", run=purge_refused_events, period_s=3600.0),
     Task(description="purge custom events", run=purge_custom_events, period_s=3600.0),
     Task(description="purge old clicks", run=purge_clicks, period_s=86_400.0),
@@ -104,13 +111,16 @@ TASKS: tuple[Task, ...] = (
 
 
 # What every process that answers requests must do for itself, also where another one does the rest.
-EDGE_TASKS = tuple(task for task in TASKS if task.run in (save_drops, refresh_directory))
+EDGE_TASKS = tuple(task for task in TASKS if task.place == "each")
+# The two shares of a server with a background process.
+FRONT_TASKS = tuple(task for task in TASKS if task.place != "back")
+BACK_TASKS = tuple(task for task in TASKS if task.place != "front")
 
 
 async def run_tasks(services: Services, tasks: tuple[Task, ...] = TASKS) -> None:
     """Run the tasks until the services stop; the click buffer is drained first."""
-    if services.db.dialect == "sqlite":
-        # Nobody else works on a SQLite file: what was claimed when the last process died is free again.
+    if services.db.dialect == "sqlite" and any(task.place == "back" for task in tasks):
+        # Nobody else decides on a SQLite file: what was claimed when the last process died is free again.
         await services.db.write(jobs.release_all)
     async with asyncio.TaskGroup() as group:
         group.create_task(services.buffer.run())

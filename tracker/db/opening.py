@@ -9,13 +9,13 @@ SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
 
 
-def open_database(url: str) -> Database:
-    """Return the opened database.
+def open_database(url: str, *, is_beside: bool = False) -> Database:
+    """Return the opened database; `is_beside` says that a server has it open already and this is its background.
 
     `sqlite:///path` or `postgresql://user@host/name`; anything else raises DatabaseUnusableError with the remedy.
     """
     if is_sqlite(url):
-        return SqliteDatabase(Path(url.removeprefix(SQLITE)))
+        return SqliteDatabase(Path(url.removeprefix(SQLITE)), is_beside=is_beside)
     if url.startswith(POSTGRES):
         return _open_postgres(url)
     scheme = url.split(":", 1)[0]

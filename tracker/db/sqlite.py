@@ -1,12 +1,10 @@
 """SQLite: one writing connection on one dedicated thread, readers through aiosqlite.
 
-Deferred transactions double-spent and lost to locks when we tried them, and SQLite before 3.51.3 has a WAL-reset race
-between several writers. So there is exactly one writer a database, guarded by a lock file, and every transaction starts
-with BEGIN IMMEDIATE. `synchronous=FULL`: with NORMAL acknowledged rows were lost at power cuts.
+Deferred transactions double-spent and lost to locks when we tried them, so every transaction starts with BEGIN
+IMMEDIATE. A process has exactly one writer; the server and its background process take turns, and a third process is
+refused (sqlite_locks.py). `synchronous=FULL`: with NORMAL acknowledged rows were lost at power cuts.
 """
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +17,14 @@ from sqlalchemy.pool import StaticPool
 from tracker.db.database import DatabaseUnusableError
 from tracker.db.sqlite_inbox import FILE as INBOX_FILE
 from tracker.db.sqlite_inbox import SqliteInbox
+from tracker.db.sqlite_locks import Turn, lock_beside, lock_out_others
 from tracker.db.sqlite_thread import PATIENCE_MS, ConnectionThread
 
 T = TypeVar("T")
 
 SQLITE_MIN = (3, 37, 0)  # STRICT tables
+# The background process holds the turn while it waits for somebody else's lock; who answers requests waits behind it.
+BESIDE_PATIENCE_MS = 500
 READERS = 4  # connections; pages and the API read, the hot path does not
 APPLICATION_ID = 0x4D4F4C56  # "MOLV", so that `file` tells what the database is
 
@@ -45,49 +46,42 @@ _WRITER_PRAGMAS = (
 _READER_PRAGMAS = (*_PRAGMAS, "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
 
 
-class WriterLock:
-    """The lock file that keeps a second writing process away."""
-
-    def __init__(self, path: Path) -> None:
-        """Take the lock; raises DatabaseUnusableError when another process holds it."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._file)
-            raise DatabaseUnusableError(
-                f'Another process is writing to this data folder (lock "{path}"). Stop it first; several processes on '
-                "one SQLite file are refused because SQLite may lose rows then. For several processes use PostgreSQL."
-            ) from error
-
-    def release(self) -> None:
-        """Give the lock up."""
-        os.close(self._file)
-
-
 class SqliteDatabase:
     """The opened SQLite database of one process."""
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path) -> None:
-        """Open (or create) the file at path and take the writer's lock beside it."""
+    def __init__(self, path: Path, *, is_beside: bool = False) -> None:
+        """Open (or create) the file at path and take the lock of the process: the server's or, beside it, the other.
+
+        Beside a server the inbox can be read only.
+        """
         if sqlite3.sqlite_version_info < SQLITE_MIN:
             raise DatabaseUnusableError(
                 f"SQLite {sqlite3.sqlite_version} is too old: Molva needs 3.37 or newer. Use a newer Python build."
             )
-        self._lock = WriterLock(path.parent / "writer.lock")
+        self._lock = lock_beside(path.parent) if is_beside else lock_out_others(path.parent)
+        self._turn = Turn(path.parent)
+        # Behind a server the turn may take long to come: whoever answers requests goes first.
+        self._turn_ms = PATIENCE_MS if is_beside else 0
+        self._path = path
         self._writer = ConnectionThread(
-            path, name="molva-writer", connect=lambda: _writer_connection(path), close=_close_writer, raw=_raw
+            path,
+            name="molva-writer",
+            connect=self._connect_writer,
+            close=self._close_writer,
+            raw=_raw,
+            patience_ms=BESIDE_PATIENCE_MS if is_beside else PATIENCE_MS,
         )
-        self.inbox = SqliteInbox(path.parent / INBOX_FILE)
+        self.inbox = SqliteInbox(path.parent / INBOX_FILE, is_read_only=is_beside)
         self._readers = _reader_engine(path)
 
     async def write(self, transaction: Callable[[Connection], T]) -> T:
         """Run the function in one BEGIN IMMEDIATE transaction on the writer thread."""
 
         def run(conn: Connection) -> T:
-            with conn.begin():
+            self._turn.patience_s = max(self._writer.patience_ms, self._turn_ms) / 1000
+            with self._turn, conn.begin():
                 return transaction(conn)
 
         return await self._writer.submit(run)
@@ -99,10 +93,13 @@ class SqliteDatabase:
 
     async def checkpoint(self) -> None:
         """Move both write-ahead logs into their files and empty them, so that nothing deleted stays in them."""
-        # On the bare connection: SQLAlchemy would begin a transaction, in which nothing can be checkpointed.
-        await self._writer.submit(
-            lambda conn: conn.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-        )
+
+        def run(conn: Connection) -> None:
+            # On the bare connection: SQLAlchemy would begin a transaction, in which nothing can be checkpointed.
+            with self._turn:
+                _raw(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+        await self._writer.submit(run)
         await self.inbox.checkpoint()
 
     async def close(self) -> None:
@@ -110,21 +107,23 @@ class SqliteDatabase:
         await self._writer.close()
         await self.inbox.close()
         await self._readers.dispose()
-        self._lock.release()
+        self._turn.close()
+        self._lock.close()
 
+    def _connect_writer(self) -> Connection:
+        with self._turn:
+            return _writer_engine(self._path).connect()
 
-def _writer_connection(path: Path) -> Connection:
-    return _writer_engine(path).connect()
+    def _close_writer(self, conn: Connection) -> None:
+        # The last connection to close moves the write-ahead log into the file.
+        with self._turn:
+            conn.close()
+            conn.engine.dispose()
 
 
 def _raw(conn: Connection) -> sqlite3.Connection:
     raw: Any = conn.connection.driver_connection
     return cast("sqlite3.Connection", raw)
-
-
-def _close_writer(conn: Connection) -> None:
-    conn.close()
-    conn.engine.dispose()
 
 
 def _writer_engine(path: Path) -> Engine:

@@ -42,12 +42,16 @@ _READER_PRAGMAS = (*_BASE_PRAGMAS, "PRAGMA query_only=ON", "PRAGMA wal_autocheck
 class SqliteInbox:
     """The opened inbox file of one process: one thread appends and deletes, another reads."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file."""
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
+        """Open or create the file; one that another process writes is opened for reading alone."""
         self._path = path
         self._is_made = threading.Event()
         self._writer = ConnectionThread(
-            path, name="molva-inbox", connect=self._open, close=sqlite3.Connection.close, raw=_itself
+            path,
+            name="molva-inbox",
+            connect=self._open_written if is_read_only else self._open,
+            close=sqlite3.Connection.close,
+            raw=_itself,
         )
         self._reader = ConnectionThread(
             path, name="molva-inbox-reader", connect=self._open_reader, close=sqlite3.Connection.close, raw=_itself
@@ -115,6 +119,10 @@ class SqliteInbox:
         finally:
             self._is_made.set()
         return conn
+
+    def _open_written(self) -> sqlite3.Connection:
+        self._is_made.set()
+        return self._connect(_READER_PRAGMAS)
 
     def _open_reader(self) -> sqlite3.Connection:
         # Two connections that make one new file a WAL file at the same time lock each other out.

@@ -45,16 +45,18 @@ class ConnectionThread(Generic[C]):
         connect: Callable[[], C],
         close: Callable[[C], None],
         raw: Callable[[C], sqlite3.Connection],
+        patience_ms: int = PATIENCE_MS,
     ) -> None:
         """Start the thread; a file that cannot be opened refuses every submitted function with the reason.
 
-        `raw` returns SQLite's own connection of what `connect` opened.
+        `raw` returns SQLite's own connection of what `connect` opened, which waits PATIENCE_MS for locks at first.
         """
         self._path = path
         self._connect = connect
         self._close = close
         self._raw = raw
-        self._patience_ms = PATIENCE_MS
+        self.patience_ms = PATIENCE_MS
+        self._patience_max_ms = patience_ms
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -87,10 +89,11 @@ class ConnectionThread(Generic[C]):
     def _set_patience(self, connection: C, job: _Job) -> None:
         """Let a function wait for a lock only as long as it did not wait for its turn; it is tried once in any case."""
         waited_ms = int((time.monotonic() - job.submitted_s) * 1000)
-        patience_ms = PATIENCE_MS if waited_ms < HURRY_MS else max(PATIENCE_MS - waited_ms, 0)
-        if patience_ms != self._patience_ms:
+        most_ms = self._patience_max_ms
+        patience_ms = most_ms if waited_ms < HURRY_MS else max(most_ms - waited_ms, 0)
+        if patience_ms != self.patience_ms:
             self._raw(connection).execute(f"PRAGMA busy_timeout={patience_ms}").close()
-            self._patience_ms = patience_ms
+            self.patience_ms = patience_ms
 
     def _refuse_all(self, error: Exception) -> None:
         """Answer every job with the reason why the file cannot be opened, until closed: nobody may wait for ever."""

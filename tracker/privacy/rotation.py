@@ -30,22 +30,23 @@ async def keep_epochs(
             log.info("address_keys_rotated", count=len(set(planned) - set(known)))
         return planned
 
-    if database.dialect == "sqlite":
-        path = data_dir / KEY_FILE
+    path = data_dir / KEY_FILE
+
+    def keep_file(_: Connection) -> tuple[StoredEpoch, ...]:
         known = read_epochs(path)
         planned = plan(known)
         if planned != known:
             write_epochs(path, planned)
         return planned
 
-    def keep(conn: Connection) -> tuple[StoredEpoch, ...]:
+    def keep_rows(conn: Connection) -> tuple[StoredEpoch, ...]:
         known = store.load_epochs(conn)
         planned = plan(known)
         store.replace_epochs(conn, known, planned)
         return planned
 
-    # One transaction after another: the second process finds what the first one made.
-    return await database.write(keep)
+    # One transaction after another, for the file too: the second process finds what the first one made.
+    return await database.write(keep_file if database.dialect == "sqlite" else keep_rows)
 
 
 def _salt() -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 
 from ingest.amounts import minor_units
 from ingest.answers import as_dropped, drop_reason, dropped, taken, text_of
+from ingest.buffer import Pending
 from ingest.click_pipeline import CLICK_STEPS, REPORT_STEPS, Arrival, RequestHeaders, first_refusal
 from ingest.client_clock import read_client_time
 from ingest.conversions import ConversionReport, CustomerReport, Trust
@@ -55,6 +56,19 @@ async def take_event(setup: EdgeSetup, scope: dict[str, Any], receive: Any) -> A
         raise
 
 
+def begin_click(setup: EdgeSetup, body: bytes, scope: dict[str, Any]) -> Answer | Pending | None:
+    """Return what a usual click comes to, before it is stored; None for everything else, which `take_event` takes.
+
+    Raises ProblemError as `take_event` does.
+    """
+    headers = headers_of(scope)
+    require_identity(headers)
+    event = decode_event(body)
+    if event.kind != "click" or (event.code is not None and is_check_code(event.code)):
+        return None
+    return _take_click(setup, event, setup.directory.site(event.key), headers, scope)
+
+
 async def take_body(setup: EdgeSetup, body: bytes, headers: RequestHeaders, scope: dict[str, Any]) -> Answer:
     """Answer one event; a refused one comes this way again once a person has corrected it. Raises ProblemError."""
     event = decode_event(body)
@@ -68,10 +82,10 @@ async def _answer(
     setup: EdgeSetup, event: BrowserEvent, headers: RequestHeaders, scope: dict[str, Any], *, body: bytes
 ) -> Answer:
     site = setup.directory.site(event.key)
+    if event.kind == "click":
+        return await setup.buffer.answer(_take_click(setup, event, site, headers, scope))
     if site is None:
         return dropped(setup, None, headers, DropReason.UNKNOWN_KEY)
-    if event.kind == "click":
-        return await _take_click(setup, event, site, headers, scope)
     reason = first_refusal(REPORT_STEPS, _arrival(event, site, headers, referral=None))
     if reason is not None:
         return dropped(setup, site, headers, reason)
@@ -92,9 +106,11 @@ def _arrival(event: BrowserEvent, site: Site, headers: RequestHeaders, *, referr
     )
 
 
-async def _take_click(
-    setup: EdgeSetup, event: BrowserEvent, site: Site, headers: RequestHeaders, scope: dict[str, Any]
-) -> Answer:
+def _take_click(
+    setup: EdgeSetup, event: BrowserEvent, site: Site | None, headers: RequestHeaders, scope: dict[str, Any]
+) -> Answer | Pending:
+    if site is None:
+        return dropped(setup, None, headers, DropReason.UNKNOWN_KEY)
     click_id, code = _need(event.click_id, "c"), _need(event.code, "r")
     referral = setup.directory.referral(site.program_id, code)
     reason = first_refusal(CLICK_STEPS["snippet"], _arrival(event, site, headers, referral=referral))
@@ -127,8 +143,8 @@ async def _take_click(
         details=event.metadata,
         warnings=warnings,
     )
-    await setup.buffer.put(now_ms, encode_click(click))
-    return taken(setup, event, site, headers, referral=referral, now_ms=now_ms)
+    answer = taken(setup, event, site, headers, referral=referral, now_ms=now_ms)
+    return Pending(now_ms, encode_click(click), answer)
 
 
 async def _take_conversion(

@@ -7,17 +7,30 @@ commits at once. The queue is bounded: when it is full the edge answers 503 inst
 import asyncio
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
 from ingest.directory import Sink, SinkBusyError
+from ingest.http import Answer
 
 BATCH_MAX = 500  # clicks a transaction; larger batches stopped helping and lengthen the longest answer
 QUEUE_MAX = 5000  # waiting clicks; about two seconds of a busy server
 
 Done = Callable[[SinkBusyError | None], None]
 
+# Turns of the event loop a batch may gather in: what arrives together shares one sync. A single click waits for one.
+GATHER_TURNS = 3
+
 log = structlog.get_logger()
+
+
+class Pending(NamedTuple):
+    """A click (inbox text, received at Unix ms) and the answer that may be given once it is stored."""
+
+    received_at_ms: int
+    body: str
+    answer: Answer
 
 
 class ClickBuffer:
@@ -51,6 +64,13 @@ class ClickBuffer:
         self._waiting.append(done)
         self._filled.set()
 
+    async def answer(self, outcome: Answer | Pending) -> Answer:
+        """Return an answer, after COMMIT where a click goes with it; raises SinkBusyError as `put` does."""
+        if isinstance(outcome, Answer):
+            return outcome
+        await self.put(outcome.received_at_ms, outcome.body)
+        return outcome.answer
+
     async def put(self, received_at_ms: int, body: str) -> None:
         """Store one click; raises SinkBusyError when the queue is full or the store cannot take it."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -71,9 +91,18 @@ class ClickBuffer:
         while True:
             await self._filled.wait()
             while self._rows:
+                await self._gather()
                 await self._flush()
             self._filled.clear()
             if self._closing:
+                return
+
+    async def _gather(self) -> None:
+        """Wait as long as every turn of the loop brings more clicks, a few turns at most."""
+        for _ in range(GATHER_TURNS):
+            waiting = len(self._rows)
+            await asyncio.sleep(0)
+            if len(self._rows) == waiting:
                 return
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ its model later. See docs/snippet.md.
 """
 
 import re
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, unquote
 
@@ -55,12 +56,16 @@ def first_touch_id(value: str) -> str:
 
 def cookie_value(*, click_id: str, code: str, at_ms: int, previous: str | None) -> str:
     """Return the value after a new touch, keeping the first touch of the previous value."""
-    # Dots and tildes part the value, and quote() leaves them as they are.
-    shown = quote(code, safe="").replace(".", "%2E").replace("~", "%7E")
-    touch = f"{click_id}.{shown}.{_base36(at_ms // 1000)}"
+    touch = f"{click_id}.{_quoted(code)}.{_base36(at_ms // 1000)}"
     first = previous.split("~", 1)[1] if previous else touch
     value = f"1.{touch}~{first}"
     return value if len(value) <= VALUE_MAX else f"1.{touch}~{touch}"
+
+
+@lru_cache(maxsize=4096)
+def _quoted(code: str) -> str:
+    # Dots and tildes part the value, and quote() leaves them as they are.
+    return quote(code, safe="").replace(".", "%2E").replace("~", "%7E")
 
 
 def token_of(*, click_id: str, code: str, at_ms: int) -> str:
@@ -96,6 +101,7 @@ def cookie_domain(probed: str | None, host: str) -> str | None:
     return domain if host == domain or host.endswith(f".{domain}") else None
 
 
+@lru_cache(maxsize=16)  # Seconds: the same ones for every visit of a moment.
 def _base36(number: int) -> str:
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"
     text = ""

@@ -5,6 +5,7 @@ The roof puts it in front of Starlette; see docs/architecture.md, "The way of a 
 
 import re
 import secrets
+from collections.abc import Coroutine
 from typing import Any, get_args
 from urllib.parse import unquote
 
@@ -12,12 +13,13 @@ import structlog
 
 import snippet
 from ingest.answers import answer_preflight, shared_with
-from ingest.browser_events import take_event
+from ingest.browser_events import begin_click, take_event
+from ingest.buffer import Pending
 from ingest.directory import SinkBusyError
-from ingest.http import Answer, Door, Request, headers_of, problem_answer, send_answer, send_file
+from ingest.http import Answer, Door, Reply, Request, headers_of, problem_answer, send_answer, send_file
 from ingest.pixels import answer_pixel
 from ingest.postbacks import take_postback
-from ingest.problems import ProblemError
+from ingest.problems import TOO_MANY, ProblemError
 from ingest.redirects import follow_link
 from ingest.setup import EdgeSetup
 
@@ -62,19 +64,48 @@ class PublicEdge:
     def direct_door(self, method: bytes, target: bytes) -> Door | None:
         """Return what answers the two hot requests, events and links, without ASGI's messages; None for all others."""
         if method == b"POST":
-            return self._answer_directly if target == self._direct_event else None
-        return self._answer_directly if method == b"GET" and target.startswith(self._direct_links) else None
+            return self._take_directly if target == self._direct_event else None
+        return self._follow_directly if method == b"GET" and target.startswith(self._direct_links) else None
 
-    async def _answer_directly(self, request: Request) -> Answer:
-        path, _, query = request.target.partition(b"?")
-        scope = {
-            "method": request.method,
-            "path": unquote(path.decode("ascii", "replace")),
-            "query_string": query,
-            "headers": request.headers,
-            "client": request.client,
-        }
-        return await self._answer(scope, request.receive)
+    def _take_directly(self, request: Request, reply: Reply) -> Coroutine[Any, Any, Answer] | None:
+        scope = _scope_of(request, self._event_path, b"")
+        try:
+            outcome = begin_click(self._setup, request.body, scope)
+        except ProblemError as problem:
+            if problem.status == TOO_MANY:
+                reply(self._refuse(scope, problem))
+                return None
+            outcome = None
+        if outcome is None:
+            # Also what is refused comes this way once more: keeping it takes time.
+            return self._answer(scope, request.receive)
+        self._finish(outcome, scope, reply)
+        return None
+
+    def _follow_directly(self, request: Request, reply: Reply) -> None:
+        target, _, query = request.target.partition(b"?")
+        path = unquote(target.decode("ascii", "replace"))
+        scope = _scope_of(request, path, query)
+        try:
+            outcome = follow_link(self._setup, scope, path.removeprefix(self._link_path))
+        except ProblemError as problem:
+            reply(self._refuse(scope, problem))
+        else:
+            self._finish(outcome, scope, reply)
+
+    def _finish(self, outcome: Answer | Pending, scope: dict[str, Any], reply: Reply) -> None:
+        """Reply at once, or as soon as the click is stored."""
+        if isinstance(outcome, Answer):
+            reply(outcome)
+            return
+
+        def done(error: SinkBusyError | None) -> None:
+            reply(outcome.answer if error is None else self._refuse(scope, _busy(error)))
+
+        try:
+            self._setup.buffer.add(outcome.received_at_ms, outcome.body, done)
+        except SinkBusyError as error:
+            done(error)
 
     async def _answer(self, scope: dict[str, Any], receive: Any) -> Answer:
         path, method = scope["path"], scope["method"]
@@ -94,7 +125,9 @@ class PublicEdge:
     async def _answer_other(self, scope: dict[str, Any], receive: Any, path: str, method: str) -> Answer:
         if path.startswith(self._link_path):
             if method in ("GET", "HEAD"):
-                return await follow_link(self._setup, scope, path.removeprefix(self._link_path))
+                return await self._setup.buffer.answer(
+                    follow_link(self._setup, scope, path.removeprefix(self._link_path))
+                )
             raise _wrong_method("GET, HEAD")
         if path == self._pixel_path:
             if method in ("GET", "HEAD"):
@@ -150,6 +183,16 @@ def _is_known(asked: bytes, etag: str) -> bool:
     """Tell whether If-None-Match names this version; proxies make tags weak and send several."""
     tags = {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
     return etag.encode() in tags or b"*" in tags
+
+
+def _scope_of(request: Request, path: str, query: bytes) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "path": path,
+        "query_string": query,
+        "headers": request.headers,
+        "client": request.client,
+    }
 
 
 def _request_id() -> str:

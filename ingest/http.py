@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 class Request:
     """A whole request that did not come over ASGI: target and header names as bytes, names in lower case."""
 
-    __slots__ = ("_body", "client", "headers", "method", "target")
+    __slots__ = ("body", "client", "headers", "method", "target")
 
     def __init__(
         self, method: str, target: bytes, headers: Headers, client: tuple[str, int] | None, body: bytes
@@ -40,14 +40,16 @@ class Request:
         self.target = target
         self.headers = headers
         self.client = client
-        self._body = body
+        self.body = body
 
     async def receive(self) -> dict[str, Any]:
         """Return the body as ASGI does."""
-        return {"type": "http.request", "body": self._body, "more_body": False}
+        return {"type": "http.request", "body": self.body, "more_body": False}
 
 
-Door = Callable[[Request], Coroutine[Any, Any, Answer]]
+Reply = Callable[[Answer], None]
+# Replies at once or later, or returns what must be awaited for the answer.
+Door = Callable[[Request, Reply], Coroutine[Any, Any, Answer] | None]
 
 
 def headers_of(scope: dict[str, Any]) -> dict[bytes, bytes]:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from ingest.browser_events import AGENT_MAX
+from ingest.buffer import Pending
 from ingest.click_pipeline import CLICK_STEPS, Arrival, first_refusal
 from ingest.client_address import UNKNOWN
 from ingest.cookie import cookie_value, first_touch_id, read_cookie, set_cookie, token_of
@@ -34,13 +35,14 @@ DESTINATIONS_CACHED = 4096  # addresses taken apart and remembered; deep links b
 # Nothing of it needs quoting in a header.
 _PLAIN = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]+")
 
+_BARE = re.compile(r"[A-Za-z0-9._~-]*")
 _BROWSER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 # Whatever a browser might read as the end of a host or drop silently.
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
 
-async def follow_link(setup: EdgeSetup, scope: dict[str, Any], slug: str) -> Answer:
-    """Answer one visit to a referral link; raises ProblemError 404 for an unknown slug."""
+def follow_link(setup: EdgeSetup, scope: dict[str, Any], slug: str) -> Answer | Pending:
+    """Answer one visit to a referral link, with its click where it is one; raises ProblemError 404 for no link."""
     link = setup.directory.link(slug)
     if link is None:
         raise ProblemError(404, "not_found", "This referral link does not exist; check its address.")
@@ -65,10 +67,10 @@ async def follow_link(setup: EdgeSetup, scope: dict[str, Any], slug: str) -> Ans
             # The landing page's snippet reports the click instead, and its queue can wait.
             destination = with_parameters(destination, [(setup.code_parameter, link.code)])
         return _redirect(destination, [(b"x-molva-drop", reason.value.encode())])
-    return await _record(setup, address, link, headers, destination=destination, query=query)
+    return _record(setup, address, link, headers, destination=destination, query=query)
 
 
-async def _record(
+def _record(
     setup: EdgeSetup,
     address: str,
     link: LinkTarget,
@@ -76,7 +78,7 @@ async def _record(
     *,
     destination: str,
     query: dict[str, str],
-) -> Answer:
+) -> Pending:
     is_anonymous = headers.get(b"sec-gpc") == b"1" and link.gpc == "honor"
     now_ms = setup.now_ms()
     click_id = make_click_id()
@@ -102,12 +104,12 @@ async def _record(
         headers={},
         details=forwarded or None,
     )
-    await setup.buffer.put(now_ms, encode_click(click))
+    body = encode_click(click)
     out: Headers = []
     destination = without_parameter(destination, setup.token_name)
     added = [*forwarded.items(), (setup.code_parameter, link.code)]
     if is_anonymous:
-        return _redirect(with_parameters(destination, added), out)
+        return Pending(now_ms, body, _redirect(with_parameters(destination, added), out))
     state = cookie_value(click_id=click_id, code=link.code, at_ms=now_ms, previous=known)
     added.append((setup.token_name, token_of(click_id=click_id, code=link.code, at_ms=now_ms)))
     domain = shared_domain(setup.base_host, urlsplit(destination).hostname or "")
@@ -120,7 +122,7 @@ async def _record(
             secure=setup.is_secure,
         )
         out.append((b"set-cookie", cookie.encode()))
-    return _redirect(with_parameters(destination, added), out)
+    return Pending(now_ms, body, _redirect(with_parameters(destination, added), out))
 
 
 def make_click_id() -> str:
@@ -174,8 +176,17 @@ def origin_of(url: str) -> str | None:
 def with_parameters(url: str, parameters: list[tuple[str, str]]) -> str:
     """Return the URL with parameters put behind its own; its own values stay as they are."""
     before, after, taken = _gap(url)
-    added = urlencode([(name, value) for name, value in parameters if name not in taken], quote_via=quote)
+    added = "&".join(_pair(name, value) for name, value in parameters if name not in taken)
     return f"{before}{added}{after}" if added else before[:-1] + after
+
+
+def _pair(name: str, value: str) -> str:
+    # Codes and tokens need no quoting.
+    return (
+        f"{name}={value}"
+        if _BARE.fullmatch(value) and _BARE.fullmatch(name)
+        else urlencode({name: value}, quote_via=quote)
+    )
 
 
 @lru_cache(maxsize=DESTINATIONS_CACHED)

@@ -17,10 +17,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ingest.edge import PublicEdge
+from ingest.http import Answer, Door
+from ingest.http import Request as Asked
 from ingest.problems import ProblemError
 from tracker.admin.errors import answer_error
 from tracker.admin.routes import routes as admin_routes
 from tracker.api.answers import as_problem, problem_answer
+from tracker.api.bodies import WHOLE_BODY
+from tracker.api.operation import Endpoint
+from tracker.api.routes import direct_endpoints
 from tracker.api.routes import routes as api_routes
 from tracker.db.database import DatabaseBusyError
 from tracker.logs import route_of
@@ -42,7 +47,11 @@ class Application:
         self._edge = edge
         self._pages = pages
         self._prefix = f"{prefix}/"
-        self.direct_door = edge.direct_door
+        self._reports = {place: _direct(pages, endpoint) for place, endpoint in direct_endpoints().items()}
+
+    def direct_door(self, method: bytes, target: bytes) -> Door | None:
+        """Return what answers events, links and reports without ASGI's messages and Starlette's layers; else None."""
+        return self._edge.direct_door(method, target) or self._reports.get((method, target))
 
     def running(self) -> AbstractAsyncContextManager[Any]:
         """Return the lifespan, for those who ask the application without a server."""
@@ -54,6 +63,39 @@ class Application:
             await self._edge(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+
+def _direct(app: Starlette, endpoint: Endpoint) -> Door:
+    """Return the door that asks an endpoint as Starlette would behind all its layers."""
+
+    async def answer(asked: Asked) -> Answer:
+        path = asked.target.decode("ascii")
+        scope: dict[str, Any] = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": asked.method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": asked.target,
+            "query_string": b"",
+            "root_path": "",
+            "headers": asked.headers,
+            "client": asked.client,
+            "server": None,
+            "app": app,
+            "state": {},
+            "path_params": {},
+            WHOLE_BODY: asked.body,
+        }
+        request = Request(scope, asked.receive)
+        try:
+            response = await endpoint(request)
+        except Exception as error:  # noqa: BLE001  # Answered and logged like every failure.
+            response = await _answer_failure(request, error)
+        headers = [(name, value) for name, value in response.raw_headers if name != b"content-length"]
+        return Answer(response.status_code, headers, bytes(response.body))
+
+    return lambda asked, _reply: answer(asked)
 
 
 def create_app(services: Services, tasks: tuple[Task, ...] = TASKS) -> Application:

@@ -8,7 +8,7 @@ without the messages of ASGI, which cost more than taking the click.
 
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import httptools
@@ -29,6 +29,8 @@ NEVER = float("inf")
 RESET_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: on, no time (socket(7))
 LENGTH_DIGITS = 9  # of a Content-Length that is looked at
 DIRECT_BODY_MAX = 8 * 1024  # bytes; larger bodies take the common way, which answers 413
+
+FAILED = Answer(500, [], b"")
 
 DoorOf = Callable[[bytes, bytes], Door | None]
 
@@ -89,20 +91,31 @@ class _Exchange:
         """Hand the request over, all of which is here."""
         connection = self._connection
         request = Request(self.method, self.target, self.headers, connection.client, self.body)
-        # uvicorn waits for these tasks when it stops, as it does for its own.
-        task = connection.loop.create_task(self._answer(request))
-        connection.tasks.add(task)
-        task.add_done_callback(connection.tasks.discard)
-
-    async def _answer(self, request: Request) -> None:
         try:
-            answer = await self.door(request)
+            answering = self.door(request, self.reply)
         except Exception as error:  # The connection must live; what got here is a defect, which the log tells.
             log.exception("request_failed", error=type(error).__name__)
-            answer = Answer(500, [], b"")
+            self.reply(FAILED)
+            return
+        if answering is not None:
+            # uvicorn waits for these tasks when it stops, as it does for its own.
+            task = connection.loop.create_task(self._answer(answering))
+            connection.tasks.add(task)
+            task.add_done_callback(connection.tasks.discard)
+
+    def reply(self, answer: Answer) -> None:
+        """Send the answer, unless the client left."""
         self.response_complete = True
         if not self.disconnected:
             self._connection.send_direct(answer, keep_alive=self.keep_alive)
+
+    async def _answer(self, answering: Coroutine[Any, Any, Answer]) -> None:
+        try:
+            answer = await answering
+        except Exception as error:  # As above.
+            log.exception("request_failed", error=type(error).__name__)
+            answer = FAILED
+        self.reply(answer)
 
 
 class GuardedConnection(HttpToolsProtocol):

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from ingest.http import Answer, Request
+from ingest.http import Answer, Reply, Request
 from tracker import connections
 from tracker.connections import HEAD_MAX, HEADERS_MAX, URL_MAX, GuardedConnection, sweep
 
@@ -29,15 +29,20 @@ class App:
 
     def direct_door(self, _method: bytes, target: bytes) -> Any:
         if target.startswith(b"/direct"):
-            return self._show
+            return self._show_at_once if target.startswith(b"/direct/at-once") else self._show
         return self._hold if target == b"/held" else None
 
-    async def _show(self, request: Request) -> Answer:
+    def _show_at_once(self, request: Request, reply: Reply) -> None:
+        if request.target == b"/direct/at-once/broken":
+            raise LookupError
+        reply(Answer(200, [(b"x-method", request.method.encode())], request.target))
+
+    async def _show(self, request: Request, _reply: Reply) -> Answer:
         if request.target == b"/direct/broken":
             raise LookupError
         return Answer(200, [(b"x-method", request.method.encode())], await shown(request))
 
-    async def _hold(self, request: Request) -> Answer:
+    async def _hold(self, request: Request, _reply: Reply) -> Answer:
         release = asyncio.Event()
         self.held.append(release.set)
         await release.wait()

@@ -8,10 +8,11 @@ from starlette.requests import Request
 
 from ingest.problems import FieldError, ProblemError, field_error, invalid
 from ingest.strict_json import loads
-from tracker.api.access import services_of
+from tracker.api.access import header_of, services_of
 from tracker.quarantine.types import PAYLOAD_MAX
 
 BODY_MAX = 1024 * 1024  # bytes of an API body
+WHOLE_BODY = "molva.body"  # in the scope of a request whose body (8 KiB at most) came with it
 LOOKED_AT_MAX = PAYLOAD_MAX + 1  # bytes noted of a refused body: one more than is kept, so that a cut one shows
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -19,7 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 async def read_body(request: Request) -> bytes:
     """Return the raw body; raises ProblemError 413 (too large) or 415 (not plain JSON)."""
-    declared = request.headers.get("content-length", "")
+    declared = header_of(request, b"content-length") or ""
     size = int(declared[:20]) if declared.isdigit() else BODY_MAX
     if size <= LOOKED_AT_MAX:
         body = await _read(request, BODY_MAX)
@@ -28,15 +29,18 @@ async def read_body(request: Request) -> bytes:
             body = await _read(request, BODY_MAX if size <= BODY_MAX else LOOKED_AT_MAX)
     # Noted before it is looked at: what is refused is kept as it came, see refusals.py.
     request.state.received = body[:LOOKED_AT_MAX]
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if (header_of(request, b"content-encoding") or "identity").lower() != "identity":
         raise ProblemError(415, "unsupported_encoding", "Compressed bodies are not accepted; send plain JSON.")
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+    if (header_of(request, b"content-type") or "").split(";")[0].strip().lower() != "application/json":
         raise ProblemError(415, "unsupported_media_type", "Send the body as JSON with Content-Type: application/json.")
     return body
 
 
 async def _read(request: Request, limit: int) -> bytes:
     """Return the whole body; what came of one above the limit (bytes) is noted before ProblemError 413 is raised."""
+    whole: bytes | None = request.scope.get(WHOLE_BODY)
+    if whole is not None:
+        return whole
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

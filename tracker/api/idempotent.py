@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.problems import FieldError, ProblemError, invalid
-from tracker.api.access import Caller, services_of
+from tracker.api.access import Caller, header_of, services_of
 from tracker.idempotency import store
 
 KEY_MAX = 255
@@ -21,7 +21,7 @@ async def idempotent(request: Request, caller: Caller, body: bytes, act: Callabl
 
     The same key with another request raises ProblemError 409.
     """
-    key = request.headers.get("idempotency-key")
+    key = header_of(request, b"idempotency-key")
     if key is None:
         return await act()
     if not 1 <= len(key) <= KEY_MAX or not key.isascii() or not key.isprintable():

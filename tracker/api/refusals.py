@@ -1,10 +1,7 @@
 """Reports that the server API refuses after it knows the key: kept with their cause, never lost silently.
 
-Every door that makes events does its work, reading the body included, inside `refusals_kept`.
+Every door that makes events does its work, reading the body included, inside `RefusalsKept`.
 """
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
@@ -13,20 +10,29 @@ from ingest.problems import ProblemError
 from tracker.api.access import Caller, services_of
 
 
-@asynccontextmanager
-async def refusals_kept(request: Request, caller: Caller, *, source: str) -> AsyncIterator[None]:
-    """Keep what `bodies.read_body` read of the body when the block raises ProblemError; the error goes on."""
-    services = services_of(request)
-    try:
-        yield
-    except ProblemError as problem:
+class RefusalsKept:
+    """Keeps what `bodies.read_body` read of the body when the block raises ProblemError; the error goes on."""
+
+    def __init__(self, request: Request, caller: Caller, *, source: str) -> None:
+        """Take the request, its caller and the door's name."""
+        self._request = request
+        self._caller = caller
+        self._source = source
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Keep what was refused."""
+        if not isinstance(error, ProblemError):
+            return
+        services, caller = services_of(self._request), self._caller
         await services.sink.quarantine(
             program_id=caller.program_id,
             livemode=caller.livemode,
-            source=source,
-            code=problem.code,
-            cause=problem.detail,
-            payload=getattr(request.state, "received", b""),
+            source=self._source,
+            code=error.code,
+            cause=error.detail,
+            payload=self._request.scope["state"].get("received", b""),
             circumstances=Circumstances(clock_ahead_ms=max(0, caller.now_ms - services.now_ms())),
         )
-        raise

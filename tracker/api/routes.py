@@ -59,12 +59,21 @@ def _answering(operation: Operation) -> Endpoint:
             answer = problem_answer(ProblemError(503, "busy", str(error), headers={"Retry-After": RETRY_AFTER_S}))
         except Exception as error:  # noqa: BLE001  # `as_problem` raises again whatever is not an expected refusal.
             answer = problem_answer(as_problem(error))
-        allowance: Allowance | None = getattr(request.state, "allowance", None)
+        allowance: Allowance | None = request.scope["state"].get("allowance")
         if allowance is not None:
             answer.headers.update(allowance.headers())
         return answer
 
     return answered
+
+
+def direct_endpoints() -> dict[tuple[bytes, bytes], Endpoint]:
+    """Return the endpoints of the reports by method and target: those that come in crowds, and have no parameters."""
+    return {
+        (each.method.encode(), each.path.encode()): _answering(each)
+        for each in OPERATIONS
+        if each.method == "POST" and each.scope == "track"
+    }
 
 
 class Nowhere:

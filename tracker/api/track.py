@@ -21,7 +21,7 @@ from tracker.api.answers import json_answer
 from tracker.api.bodies import convert, decode_object, digest, read_body
 from tracker.api.idempotent import idempotent
 from tracker.api.operation import Operation
-from tracker.api.refusals import refusals_kept
+from tracker.api.refusals import RefusalsKept
 from tracker.api.shapes import Links, Received
 from tracker.api.times import parse_occurred
 from tracker.conversions.process import process_conversion
@@ -87,7 +87,7 @@ async def track(request: Request, kind: ConversionKind) -> Response:
     """Record one report; see the module."""
     caller = await check_caller(request)
     services = services_of(request)
-    async with refusals_kept(request, caller, source=f"track_{kind}"):
+    async with RefusalsKept(request, caller, source=f"track_{kind}"):
         body = await read_body(request)
         report = await read_report(services, kind, body, caller)
         return await idempotent(request, caller, body, lambda: _record(request, report))
@@ -116,7 +116,7 @@ async def record_report(services: Services, report: ConversionReport) -> RecordO
 async def _record(request: Request, report: ConversionReport) -> Response:
     services = services_of(request)
     outcome = await record_report(services, report)
-    waits = request.query_params.get("wait") == "true"
+    waits = bool(request.scope["query_string"]) and request.query_params.get("wait") == "true"
     if waits:
         try:
             async with asyncio.timeout(WAIT_MAX_S):

@@ -25,7 +25,7 @@ from tracker.api.answers import json_answer
 from tracker.api.bodies import convert, decode_object, read_body
 from tracker.api.idempotent import idempotent
 from tracker.api.operation import Operation
-from tracker.api.refusals import refusals_kept
+from tracker.api.refusals import RefusalsKept
 from tracker.api.shapes import Links, Received
 from tracker.api.times import parse_occurred
 from tracker.api.track import SUBS, Sub, bounded_metadata, checked_address
@@ -60,7 +60,7 @@ async def track_click(request: Request) -> Response:
     """Record one click; see the module."""
     caller = await check_caller(request)
     services = services_of(request)
-    async with refusals_kept(request, caller, source="track_click"):
+    async with RefusalsKept(request, caller, source="track_click"):
         body = await read_body(request)
         inbox_at_ms = services.now_ms()
         click = read_click(services, body, caller, inbox_at_ms=inbox_at_ms)

@@ -12,8 +12,8 @@ from sqlalchemy import Column, Connection, Dialect, Select, bindparam, delete, i
 from sqlalchemy.sql.dml import ReturningInsert
 
 from tracker.clicks.packing import TEXT_COLUMNS
-from tracker.clicks.row_statements import read_rows
 from tracker.clicks.tables import click_enrollments, click_programs, click_texts, clicks
+from tracker.db.row_statements import read_rows
 from tracker.db.sequences import next_seq
 from tracker.db.tables import sequences
 

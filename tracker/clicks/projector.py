@@ -12,7 +12,7 @@ from tracker.clicks import store
 from tracker.clicks.project import Enricher, Memory, Saved, arrive, save_batch
 from tracker.db.database import Database
 
-BATCH_STEP = 64  # clicks a transaction are a multiple of it: the largest statement of row_inserts.py, used whole
+BATCH_STEP = 64  # clicks a transaction are a multiple of it: the largest statement of row_statements.py, used whole
 BATCH_MAX = 384  # enriched on the event loop in less than 10 ms
 SAVE_S = 0.006  # time inside a transaction that batches aim at; with COMMIT it stays below 10 ms
 

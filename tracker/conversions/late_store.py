@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, bindparam, or_, select, update
 
-from tracker.clicks.row_statements import read_rows
 from tracker.clicks.tables import identity_links
 from tracker.conversions.tables import bindings, conversions
 from tracker.conversions.types import ConversionRow, StoredBinding
 from tracker.db.ids import id_to_bytes
+from tracker.db.row_statements import read_rows
 from tracker.db.rows import fields_of
 
 FOUND_MAX = 500  # conversions one batch of facts makes us look at again

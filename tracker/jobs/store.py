@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tracker.db.row_statements import insert_records
 from tracker.db.rows import as_struct
 from tracker.jobs.tables import jobs
 
@@ -23,6 +24,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
 
 
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that nobody has claimed yet; the database numbers it."""
+
+    kind: str
+    subject_id: str
+    run_at_ms: int
+    leased_until_ms: int = 0
+    attempts: int = 0
+    last_error: str = ""
+
+
 def enqueue(conn: Connection, *, kind: str, subject_id: str, run_at_ms: int) -> None:
     """Make sure the work will be done; asked for twice it is done once."""
     mine = (jobs.c.kind == kind) & (jobs.c.subject_id == subject_id)
@@ -37,8 +49,7 @@ def enqueue(conn: Connection, *, kind: str, subject_id: str, run_at_ms: int) -> 
 
 def enqueue_new(conn: Connection, *, kind: str, subject_ids: Sequence[str], run_at_ms: int) -> None:
     """Make sure that work is done for subjects that did not exist before, at least one."""
-    fresh = {"kind": kind, "run_at_ms": run_at_ms, "leased_until_ms": 0, "attempts": 0, "last_error": ""}
-    conn.execute(insert(jobs), [fresh | {"subject_id": subject_id} for subject_id in subject_ids])
+    insert_records(conn, jobs, [NewJob(kind=kind, subject_id=each, run_at_ms=run_at_ms) for each in subject_ids])
 
 
 def claim(conn: Connection, *, now_ms: int, limit: int) -> list[Job]:

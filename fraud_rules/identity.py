@@ -1,10 +1,9 @@
-"""Who two records speak of: keys of e-mails, phones and names, and their masked forms.
+"""Who two records speak of: keys of e-mails, phones and names.
 
 The shell makes keys here when it stores a lead, the identity rules compare them. Every function takes
 hostile text: it cuts the length first, never raises, and answers None where no key can be had.
 """
 
-import ipaddress
 import re
 import unicodedata
 
@@ -133,19 +132,6 @@ def mask_email(text: str | None) -> str:
     # Of one or two letters the first would give half of the name away.
     first = local[0] if len(local) >= 3 and local[0].isalnum() else ""
     return f"{first}•••@{domain[:64]}"
-
-
-def mask_ip(text: str | None) -> str:
-    """Return a.b.c.x of an IPv4 address, the /48 of an IPv6 one, "unknown" for anything else."""
-    try:
-        address = ipaddress.ip_address((text or "")[:64].strip())
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((int(address), 48), strict=False))
-        address = address.ipv4_mapped
-    return f"{str(address).rpartition('.')[0]}.x"
 
 
 def _ascii_domain(text: str) -> str | None:

@@ -4,6 +4,8 @@ The projector makes it from the address in the inbox; where no raw address may b
 and lies in the inbox in the address's place. Nothing here is stored or sent by itself.
 """
 
+from typing import TypedDict
+
 import msgspec
 
 from ingest.address_keys import AddressKeyring
@@ -25,6 +27,44 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     country: str | None = None
     asn: int | None = None
     network_class: NetworkClass = "unknown"
+
+
+class WhereColumns(TypedDict):
+    """The columns of a stored click or conversion that say where it came from."""
+
+    host_key: bytes | None
+    net_key: bytes | None
+    next_host_key: bytes | None
+    next_net_key: bytes | None
+    masked_ip: str | None
+    country: str | None
+    asn: int | None
+    network_class: NetworkClass | None
+
+
+def columns_of(where: Whereabouts | None) -> WhereColumns:
+    """Return what is stored of whereabouts; of none, nothing."""
+    if where is None:
+        return WhereColumns(
+            host_key=None,
+            net_key=None,
+            next_host_key=None,
+            next_net_key=None,
+            masked_ip=None,
+            country=None,
+            asn=None,
+            network_class=None,
+        )
+    return WhereColumns(
+        host_key=where.host,
+        net_key=where.network,
+        next_host_key=where.next_host,
+        next_net_key=where.next_network,
+        masked_ip=where.masked,
+        country=where.country,
+        asn=where.asn,
+        network_class=where.network_class,
+    )
 
 
 def find_whereabouts(address: str, at_ms: int, *, keyring: AddressKeyring, networks: Networks) -> Whereabouts:

@@ -5,6 +5,9 @@ An implementation of `ingest.directory.Sink`; each method is one transaction or 
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from ingest.conversions import ConversionReport, RecordOutcome
 from ingest.directory import Circumstances, PostbackOutcome, SinkBusyError
@@ -22,6 +25,8 @@ from tracker.instants import DAY_MS
 from tracker.privacy.addresses import without_address, without_addresses, without_ip
 from tracker.quarantine import store as quarantine
 from tracker.report_queue import ReportQueue
+
+T = TypeVar("T")
 
 
 class DatabaseSink:
@@ -69,19 +74,13 @@ class DatabaseSink:
 
     async def record_postback(self, report: ConversionReport) -> PostbackOutcome:
         """Store what another tracker reports once."""
-        try:
-            outcome = await self._database.write(lambda conn: record_postback(conn, report, self._enricher))
-        except DatabaseBusyError as error:
-            raise SinkBusyError(str(error)) from error
+        outcome = await self._write(lambda conn: record_postback(conn, report, self._enricher))
         self._wake()
         return outcome
 
     async def keep_event(self, event: CustomEvent) -> KeptEvent:
         """Store a custom event once."""
-        try:
-            return await self._database.write(lambda conn: custom_events.keep(conn, event))
-        except DatabaseBusyError as error:
-            raise SinkBusyError(str(error)) from error
+        return await self._write(lambda conn: custom_events.keep(conn, event))
 
     async def note_check(self, code: str, sighting: Sighting) -> None:
         """Note the click of an installation check that is still open.
@@ -92,10 +91,7 @@ class DatabaseSink:
         check_id = await self._database.read(lambda conn: installation.open_check(conn, code, now_ms=now_ms))
         if check_id is None:
             return
-        try:
-            await self._database.write(lambda conn: installation.note_sighting(conn, check_id, sighting, now_ms=now_ms))
-        except DatabaseBusyError as error:
-            raise SinkBusyError(str(error)) from error
+        await self._write(lambda conn: installation.note_sighting(conn, check_id, sighting, now_ms=now_ms))
 
     def count_drop(self, reason: str) -> None:
         """Count a dropped event in memory; `save_drops` stores the counts."""
@@ -136,7 +132,10 @@ class DatabaseSink:
             circumstances=circumstances,
             now_ms=self._now_ms(),
         )
+        await self._write(lambda conn: quarantine.keep(conn, event))
+
+    async def _write(self, transaction: Callable[[Connection], T]) -> T:
         try:
-            await self._database.write(lambda conn: quarantine.keep(conn, event))
+            return await self._database.write(transaction)
         except DatabaseBusyError as error:
             raise SinkBusyError(str(error)) from error

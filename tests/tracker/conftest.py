@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from sqlalchemy import Connection
 
+from ingest.events import InboxClick, encode_click
 from tracker.app import create_app
 from tracker.db.opening import open_database
 from tracker.keys.store import create_key
@@ -152,6 +153,29 @@ class World:
         assert answer.status_code == 200, answer.text
         assert "x-molva-drop" not in answer.headers, answer.headers
         return click_id
+
+    def inbox_body(self, click_id: str, **changes: Any) -> str:
+        """A click of a new browser as it lies in the inbox."""
+        fields: dict[str, Any] = {
+            "program_id": self.program_id,
+            "livemode": True,
+            "enrollment_id": self.anna.enrollment_id,
+            "click_id": click_id,
+            "visitor_id": click_id,
+            "source": "snippet",
+            "code": "ANNA",
+            "age_ms": 0,
+            "address": "203.0.113.7",
+            "user_agent": CHROME,
+            "page_url": "https://shop.example/",
+            "http_referer": None,
+            "parameter": "via",
+            "state": 0,
+            "event_id": None,
+            "headers": {},
+            "details": None,
+        }
+        return encode_click(InboxClick(**fields | changes))
 
     def sale(self, **fields: Any) -> dict[str, Any]:
         """A sale body of 100.00 EUR with a new order number."""

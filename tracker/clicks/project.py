@@ -20,7 +20,7 @@ from ingest.drops import DropReason
 from ingest.enrich import Agent, read_agent
 from ingest.events import STATE_GPC, decode_click
 from ingest.networks import Networks
-from ingest.whereabouts import Whereabouts, find_whereabouts
+from ingest.whereabouts import Whereabouts, columns_of, find_whereabouts
 from tracker.clicks import dictionaries, store
 from tracker.clicks.dictionaries import Remembered
 from tracker.clicks.encoding import unpack_browser_id
@@ -130,14 +130,7 @@ def arrive(stored: InboxRow, enricher: Enricher) -> Arrived:
         agent_id=0,
         # A shop's server need not say which browser its visitor had.
         is_bot=agent.is_bot and not is_anonymous and (bool(click.user_agent) or click.source != "server"),
-        host_key=where.host if where else None,
-        net_key=where.network if where else None,
-        next_host_key=where.next_host if where else None,
-        next_net_key=where.next_network if where else None,
-        masked_ip=where.masked if where else None,
-        country=where.country if where else None,
-        asn=where.asn if where else None,
-        network_class=where.network_class if where else None,
+        **columns_of(where),
         page_url=click.page_url,
         http_referer=click.http_referer,
         details=details,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from fraud_rules.identity import email_keys
 from ingest.conversions import ConversionReport, CustomerReport, RecordOutcome
 from ingest.enrich import Agent
+from ingest.whereabouts import WhereColumns, columns_of
 from tracker.audit import store as audit
 from tracker.clicks import store as clicks
 from tracker.clicks.project import Enricher
@@ -20,7 +21,7 @@ from tracker.db.ids import new_id
 from tracker.db.sequences import next_seq
 from tracker.jobs import store as jobs
 
-_OF_ADDRESS = ("host_key", "net_key", "next_host_key", "next_net_key", "masked_ip", "country", "asn", "network_class")
+_OF_ADDRESS = tuple(WhereColumns.__annotations__)
 
 # What the row keeps in its own columns, or never keeps (the raw address).
 _NOT_KEPT = frozenset({"program_id", "livemode", "kind", "trust", "request_digest", "address"})
@@ -134,14 +135,7 @@ def make_row(
         occurred_at_ms=report.occurred_at_ms,
         received_at_ms=report.received_at_ms,
         agent_id=agent_id,
-        host_key=where.host if where else None,
-        net_key=where.network if where else None,
-        next_host_key=where.next_host if where else None,
-        next_net_key=where.next_network if where else None,
-        masked_ip=where.masked if where else None,
-        country=where.country if where else None,
-        asn=where.asn if where else None,
-        network_class=where.network_class if where else None,
+        **columns_of(where),
         report={name: value for name, value in kept.items() if name not in _NOT_KEPT},
     )
 

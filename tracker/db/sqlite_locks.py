@@ -16,6 +16,7 @@ WRITER = "writer.lock"
 BACKGROUND = "background.lock"
 TURN = "turn.lock"
 GIVEN_UP_S = 10.0  # for a process whose server died to notice it; milliseconds are usual
+OPEN_S = 5.0  # for the first turn of a connection
 LOOK_S = 0.0005  # between two looks whether it is our turn
 LOOK_MAX_S = 0.005
 
@@ -90,7 +91,7 @@ class Turn:
     def __init__(self, folder: Path) -> None:
         """Open the lock file."""
         self._lock = FileLock(folder / TURN)
-        self.patience_s = 0.0
+        self.patience_s = OPEN_S
 
     def __enter__(self) -> None:
         """Wait for our turn; raises DatabaseBusyError when it does not come within `patience_s`."""

@@ -76,15 +76,23 @@ class ConnectionThread(Generic[C]):
     def _work(self) -> None:
         try:
             connection = self._connect()
-        except (sqlite3.Error, DBAPIError) as error:
+        except (sqlite3.Error, DBAPIError, DatabaseBusyError) as error:
             self._refuse_all(error)
             return
         try:
             while (job := self._jobs.get()) is not None:
-                self._set_patience(connection, job)
-                _run(connection, job)
+                self._run(connection, job)
         finally:
             self._close(connection)
+
+    def _run(self, connection: C, job: _Job) -> None:
+        try:
+            self._set_patience(connection, job)
+            value = job.run(connection)
+        except BaseException as error:  # noqa: BLE001  # Whatever it is belongs to the caller, not to the thread.
+            job.loop.call_soon_threadsafe(_fail, job.future, _as_busy(error))
+        else:
+            job.loop.call_soon_threadsafe(_resolve, job.future, value)
 
     def _set_patience(self, connection: C, job: _Job) -> None:
         """Let a function wait for a lock only as long as it did not wait for its turn; it is tried once in any case."""
@@ -104,15 +112,6 @@ class ConnectionThread(Generic[C]):
                 "name another data folder; if it is damaged, restore a copy of it."
             )
             job.loop.call_soon_threadsafe(_fail, job.future, reason)
-
-
-def _run(connection: Any, job: _Job) -> None:
-    try:
-        value = job.run(connection)
-    except BaseException as error:  # noqa: BLE001  # Whatever it is belongs to the caller, not to the thread.
-        job.loop.call_soon_threadsafe(_fail, job.future, _as_busy(error))
-    else:
-        job.loop.call_soon_threadsafe(_resolve, job.future, value)
 
 
 def _resolve(future: "asyncio.Future[Any]", value: Any) -> None:

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Connection, delete, func, select, text
 
 from ingest.address_keys import KEY_BYTES
-from ingest.events import InboxClick, encode_click
 from tracker.clicks import store
 from tracker.clicks.projector import BATCH_MAX
 from tracker.clicks.tables import click_days, clicks, cursors
@@ -21,29 +20,6 @@ CHROME = (
 )
 GPC_LINK = {"Sec-GPC": "1", "User-Agent": CHROME}
 DAY_MS = 86_400_000
-
-
-def make_click(world: Any, click_id: str, **changes: Any) -> str:
-    fields: dict[str, Any] = {
-        "program_id": world.program_id,
-        "livemode": True,
-        "enrollment_id": world.anna.enrollment_id,
-        "click_id": click_id,
-        "visitor_id": click_id,
-        "source": "snippet",
-        "code": "ANNA",
-        "age_ms": 0,
-        "address": "203.0.113.7",
-        "user_agent": CHROME,
-        "page_url": "https://shop.example/",
-        "http_referer": None,
-        "parameter": "via",
-        "state": 0,
-        "event_id": None,
-        "headers": {},
-        "details": None,
-    }
-    return encode_click(InboxClick(**fields | changes))
 
 
 def all_rows(conn: Connection) -> tuple[list[Any], list[Any]]:
@@ -118,10 +94,10 @@ def test_a_redirect_and_its_landing_page_are_one_click(world) -> None:
 
 def test_a_click_repeated_in_one_batch_or_later_is_a_counted_duplicate(world) -> None:
     at_ms = 20_000 * DAY_MS
-    click = make_click(world, "a")
+    click = world.inbox_body("a")
     world.run(world.services.db.inbox.append([(at_ms, click), (at_ms + 1, click), (at_ms + DAY_MS, click)]))
     world.run(world.services.project())
-    world.run(world.services.db.inbox.append([(at_ms + DAY_MS, make_click(world, "a", code="OTHER"))]))
+    world.run(world.services.db.inbox.append([(at_ms + DAY_MS, world.inbox_body("a", code="OTHER"))]))
     world.run(world.services.project())
     world.run(world.services.project())
 
@@ -133,13 +109,13 @@ def test_a_click_repeated_in_one_batch_or_later_is_a_counted_duplicate(world) ->
 
 def test_a_click_known_to_another_program_counts_there_too(world) -> None:
     """A cross-domain token may lead into a site of another program."""
-    world.run(world.services.db.inbox.append([(20_000 * DAY_MS, make_click(world, "a"))]))
+    world.run(world.services.db.inbox.append([(20_000 * DAY_MS, world.inbox_body("a"))]))
 
     def second(conn: Connection) -> str:
         return world.make_program(conn, "Others", (), None, world.services.now_ms())
 
     other = world.write(second)
-    world.run(world.services.db.inbox.append([(20_000 * DAY_MS, make_click(world, "a", program_id=other))]))
+    world.run(world.services.db.inbox.append([(20_000 * DAY_MS, world.inbox_body("a", program_id=other))]))
     world.run(world.services.project())
 
     assert len(world.read(all_rows)[0]) == 2
@@ -160,10 +136,10 @@ def test_projecting_twice_changes_nothing(world) -> None:
 def test_the_projection_can_be_dropped_and_built_again(world) -> None:
     """Within its retention the inbox holds everything the projected clicks were made of."""
     rows = [
-        (1_790_000_000_000 + number * 50_000_000, make_click(world, f"c{number % 7}-{number // 2}"))
+        (1_790_000_000_000 + number * 50_000_000, world.inbox_body(f"c{number % 7}-{number // 2}"))
         for number in range(BATCH_MAX + 20)
     ]
-    rows.append((1_790_000_000_000, make_click(world, "bot", user_agent="curl/8")))
+    rows.append((1_790_000_000_000, world.inbox_body("bot", user_agent="curl/8")))
     world.run(world.services.db.inbox.append(rows))
     world.run(world.services.project())
     before = world.read(all_rows)
@@ -186,12 +162,12 @@ def test_the_projection_can_be_dropped_and_built_again(world) -> None:
 def test_roll_ups_count_people_and_bots_by_their_day(world) -> None:
     at_ms = 20_000 * DAY_MS
     sent = [
-        (at_ms, make_click(world, "a")),
-        (at_ms + 1, make_click(world, "b", user_agent="curl/8.5")),
-        (at_ms + 2, make_click(world, "late", age_ms=DAY_MS)),
-        (at_ms + DAY_MS, make_click(world, "c")),
-        (at_ms + DAY_MS, make_click(world, "t", livemode=False)),
-        (at_ms + DAY_MS, make_click(world, "c")),
+        (at_ms, world.inbox_body("a")),
+        (at_ms + 1, world.inbox_body("b", user_agent="curl/8.5")),
+        (at_ms + 2, world.inbox_body("late", age_ms=DAY_MS)),
+        (at_ms + DAY_MS, world.inbox_body("c")),
+        (at_ms + DAY_MS, world.inbox_body("t", livemode=False)),
+        (at_ms + DAY_MS, world.inbox_body("c")),
     ]
     world.run(world.services.db.inbox.append(sent))
     world.run(world.services.project())

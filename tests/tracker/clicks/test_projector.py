@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from ingest.events import InboxClick, encode_click
 from tracker.clicks import dictionaries, store
 from tracker.clicks.dictionaries import Remembered
 from tracker.clicks.project import Memory, arrive, save_batch
@@ -19,29 +18,6 @@ AT_MS = 1_790_000_000_000
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 )
-
-
-def make_click(world: Any, click_id: str, **changes: Any) -> str:
-    fields: dict[str, Any] = {
-        "program_id": world.program_id,
-        "livemode": True,
-        "enrollment_id": world.anna.enrollment_id,
-        "click_id": click_id,
-        "visitor_id": click_id,
-        "source": "snippet",
-        "code": "ANNA",
-        "age_ms": 0,
-        "address": "203.0.113.7",
-        "user_agent": CHROME,
-        "page_url": "https://shop.example/",
-        "http_referer": None,
-        "parameter": "via",
-        "state": 0,
-        "event_id": None,
-        "headers": {},
-        "details": None,
-    }
-    return encode_click(InboxClick(**fields | changes))
 
 
 def append(world: Any, bodies: list[str]) -> None:
@@ -81,7 +57,7 @@ def test_pauses_follow_the_load(arriving, late_ms, rest):
 
 
 def test_two_projectors_side_by_side_store_each_click_once(world) -> None:
-    append(world, [make_click(world, f"c{number}") for number in range(BATCH_MAX)])
+    append(world, [world.inbox_body(f"c{number}") for number in range(BATCH_MAX)])
     one, other = projector_of(world), projector_of(world)
 
     async def both() -> None:
@@ -97,7 +73,7 @@ def test_two_projectors_side_by_side_store_each_click_once(world) -> None:
 
 
 def test_a_told_projector_stops_between_batches(world) -> None:
-    append(world, [make_click(world, f"c{number}") for number in range(BATCH_STEP)])
+    append(world, [world.inbox_body(f"c{number}") for number in range(BATCH_STEP)])
     told = asyncio.Event()
     told.set()
 
@@ -106,7 +82,7 @@ def test_a_told_projector_stops_between_batches(world) -> None:
 
 def test_a_batch_read_behind_a_cursor_that_was_put_back_is_not_stored(world) -> None:
     """Otherwise a projection that is built again would begin in the middle."""
-    append(world, [make_click(world, "a")])
+    append(world, [world.inbox_body("a")])
     rows = world.run(world.services.db.inbox.rows(after=0, up_to=100, limit=1))
     arrived = [arrive(row, world.services.enricher) for row in rows]
 
@@ -123,7 +99,7 @@ def test_a_batch_read_behind_a_cursor_that_was_put_back_is_not_stored(world) -> 
 
 def test_lists_and_look_ups_find_first_and_later_touches(world) -> None:
     first, later = "firstfirstfirstfirstQQ", "later-touch"
-    append(world, [make_click(world, first), make_click(world, later, visitor_id=first), make_click(world, "other")])
+    append(world, [world.inbox_body(first), world.inbox_body(later, visitor_id=first), world.inbox_body("other")])
     world.run(world.services.project())
 
     def ask(conn: Connection) -> list[list[str]]:
@@ -155,7 +131,7 @@ def test_unknown_programs_and_partners_have_no_clicks(world) -> None:
 
 
 def test_texts_are_stored_once_and_only_unused_ones_are_forgotten(world) -> None:
-    append(world, [make_click(world, f"c{number}", http_referer="https://blog.example/") for number in range(3)])
+    append(world, [world.inbox_body(f"c{number}", http_referer="https://blog.example/") for number in range(3)])
     world.run(world.services.project())
     stray = world.write(lambda conn: dictionaries.text_numbers(conn, ["nobody names me"]))["nobody names me"]
     before = world.read(texts_in)
@@ -173,12 +149,12 @@ def test_texts_are_stored_once_and_only_unused_ones_are_forgotten(world) -> None
 def test_a_forgotten_text_that_comes_again_is_stored_again(world) -> None:
     """What the projector remembers must not outlive the dictionary."""
     projector = projector_of(world)
-    append(world, [make_click(world, "a", page_url="https://shop.example/one")])
+    append(world, [world.inbox_body("a", page_url="https://shop.example/one")])
     world.run(projector.project())
     number = world.write(lambda conn: dictionaries.text_numbers(conn, ["https://shop.example/one"]))
     world.write(lambda conn: dictionaries.forget_texts(conn, number.values(), looked_up_to_seq=2**40))
 
-    append(world, [make_click(world, "b", page_url="https://shop.example/one")])
+    append(world, [world.inbox_body("b", page_url="https://shop.example/one")])
     world.run(projector.project())
 
     shown = world.read(lambda conn: store.list_clicks(conn, ClickFilter()))

@@ -19,10 +19,20 @@ def apportion(total: int, shares: Sequence[int] | Sequence[Fraction]) -> list[in
     whole = sum(shares, start=Fraction(0))
     if whole <= 0 or min(shares) < 0:
         raise ValueError("Shares must not be negative and must not sum to zero.")
-    exact = [total * Fraction(share) / whole for share in shares]
+    return round_parts([total * Fraction(share) / whole for share in shares])
+
+
+def round_parts(exact: Sequence[Fraction]) -> list[int]:
+    """Return whole parts that keep the sum of the exact ones, by largest remainder, ties to the earlier part.
+
+    Refuses parts that do not sum to a whole number with ValueError.
+    """
+    whole = sum(exact, start=Fraction(0))
+    if whole.denominator != 1:
+        raise ValueError(f"Parts sum to {whole}; only parts of a whole number can be rounded without loss.")
     parts = [part.numerator // part.denominator for part in exact]
     by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for index in by_remainder[: total - sum(parts)]:
+    for index in by_remainder[: whole.numerator - sum(parts)]:
         parts[index] += 1
     return parts
 

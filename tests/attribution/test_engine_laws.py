@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from attribution.engine import attribute
 from attribution.models import MODELS
-from attribution.types import Binding, CodeEntry, Conversion, Journey, PartnerStanding, Settings, Touch
+from attribution.types import Binding, CodeEntry, Conversion, CustomWeights, Journey, PartnerStanding, Settings, Touch
 
 AT = 10_000_000
 NAMES = ("anna", "boris", "gone", "self")
 PARTNERS = (
-    PartnerStanding(partner_id="anna"),
+    PartnerStanding(partner_id="anna", group="gold"),
     PartnerStanding(partner_id="boris"),
     PartnerStanding(partner_id="gone", statuses=((0, "deleted"),)),
     PartnerStanding(partner_id="self", own_customers=frozenset({"c"})),
@@ -66,6 +66,13 @@ settings_ = st.builds(
     coupon_policy=st.sampled_from(["click_first", "coupon_first", "if_involved"]),
     fingerprint_fallback=st.booleans(),
     half_life_seconds=st.integers(1, 60),
+    custom_weights=st.builds(
+        CustomWeights,
+        base=st.sampled_from(["linear", "position_based", "time_decay"]),
+        from_start=st.sampled_from([("3",), ("1", "0.5")]),
+        from_end=st.sampled_from([(), ("2",)]),
+        groups=st.sampled_from([{}, {"gold": "2"}]),
+    ),
 )
 bindings = st.sampled_from(
     [None, None, None, Binding(partner_id="anna", since_ms=5), Binding(partner_id="gone", since_ms=5)]

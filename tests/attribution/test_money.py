@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.money import apportion, percent_of, refund_delta, split_minor
+from attribution.money import apportion, percent_of, refund_delta, round_parts, split_minor
 
 F = Fraction
 AMOUNTS = st.integers(min_value=-(10**13), max_value=10**13)
@@ -51,6 +51,26 @@ def test_weights_that_do_not_sum_to_one_are_refused(weights):
 def test_shares_that_cannot_be_apportioned_are_refused(shares):
     with pytest.raises(ValueError, match="must not be negative and must not sum to zero"):
         apportion(10, shares)
+
+
+@pytest.mark.parametrize(
+    ("exact", "parts"),
+    [
+        ([], []),
+        ([F(1, 2), F(1, 2)], [1, 0]),
+        ([F(-1, 2), F(1, 2)], [0, 0]),
+        ([F(-3, 2), F(1, 4), F(1, 4)], [-1, 0, 0]),
+        ([F(7, 3), F(2, 3)], [2, 1]),
+    ],
+)
+def test_rounded_parts_keep_the_sum(exact, parts):
+    assert round_parts(exact) == parts
+    assert sum(round_parts(exact)) == sum(exact)
+
+
+def test_parts_of_no_whole_number_are_refused():
+    with pytest.raises(ValueError, match="Parts sum to 1/2"):
+        round_parts([F(1, 2)])
 
 
 @given(AMOUNTS, exact_weights())

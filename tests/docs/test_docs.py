@@ -14,6 +14,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 import snippet
 from attribution.models import MODELS
+from attribution.reports.registry import REPORT_MODELS
 from attribution.scenario import replay
 from attribution.scenario_file import EVENT_TYPES, CodeLine, PartnerLine
 from attribution.types import CustomWeights, Reason
@@ -267,6 +268,8 @@ def test_the_size_table_is_that_of_the_committed_result_and_of_the_built_files()
 def test_every_attribution_reason_and_model_is_documented():
     assert first_names(section("attribution.md", "## Which touches may earn")) == set(Reason.__args__)
     assert first_names(section("attribution.md", "## How the credit is shared")) == set(MODELS)
+    reports = first_names(section("attribution.md", "## Reports that compare models"))
+    assert reports | {"markov_order_2"} == {model.name for model in REPORT_MODELS}
 
 
 def test_the_scenario_of_the_attribution_page_comes_out_as_it_says():

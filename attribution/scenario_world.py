@@ -118,7 +118,7 @@ def build_world(scenario: Scenario, defaults: ProgramPatch, place: Place) -> Wor
         conversions=conversions,
         refunds=_read_refunds(placed),
         locks=_read_locks(placed),
-        last_rank=len(placed),
+        last_rank=len(scenario.events),
     )
 
 
@@ -198,7 +198,13 @@ def _place_events(scenario: Scenario, place: Place) -> tuple[Placed, ...]:
     ranks = _rank(sorted(count, key=lambda i: (received[i], i)))
     # Dense numbers, so that equal sequence numbers fall back on the place in the file.
     seqs = _rank(sorted(count, key=lambda i: (i if events[i].seq is None else events[i].seq, i)))
-    return tuple(Placed(event=events[i], place=places[i], at_ms=instants[i], rank=ranks[i], seq=seqs[i]) for i in count)
+    # An event that says word for word what an earlier one said was delivered again and counts once.
+    first: dict[bytes, int] = {}
+    for i in count:
+        first.setdefault(msgspec.json.encode(events[i]), i)
+    return tuple(
+        Placed(event=events[i], place=places[i], at_ms=instants[i], rank=ranks[i], seq=seqs[i]) for i in first.values()
+    )
 
 
 def _rank(order: list[int]) -> dict[int, int]:

@@ -175,14 +175,14 @@ def test_weights_sum_to_exactly_one_and_none_is_negative(ages, model, half_life_
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_two_touches_are_the_same_under_linear_and_symmetric_position(older, younger):
+def test_invariant_10_two_touches_are_the_same_under_linear_and_symmetric_position(older, younger):
     path = make_path(max(older, younger), min(older, younger))
 
     assert weigh("linear", path) == weigh("position_based", path)
 
 
 @given(AGES)
-def test_endless_half_life_is_linear_to_one_part_per_billion(ages):
+def test_invariant_10_endless_half_life_is_linear_to_one_part_per_billion(ages):
     decayed = weigh("time_decay", make_path(*ages, half_life_ms=10**30))
     even = weigh("linear", make_path(*ages))
 
@@ -190,7 +190,7 @@ def test_endless_half_life_is_linear_to_one_part_per_billion(ages):
 
 
 @given(st.sets(st.integers(0, 90 * 86_400), min_size=1, max_size=20))
-def test_tiny_half_life_is_last_click_for_touches_a_second_apart(seconds):
+def test_invariant_10_tiny_half_life_is_last_click_for_touches_a_second_apart(seconds):
     ages = [second * 1000 for second in sorted(seconds, reverse=True)]
 
     assert weigh("time_decay", make_path(*ages, half_life_ms=1)) == weigh("last_click", make_path(*ages))

@@ -83,7 +83,7 @@ def test_split_parts_sum_to_the_amount_and_none_has_the_opposite_sign(amount, we
 
 
 @given(AMOUNTS, exact_weights())
-def test_split_parts_are_less_than_one_unit_from_exact(amount, weights):
+def test_invariant_09_split_parts_are_less_than_one_unit_from_exact(amount, weights):
     parts = split_minor(amount, weights)
 
     assert all(abs(part - amount * weight) < 1 for part, weight in zip(parts, weights, strict=True))
@@ -120,7 +120,7 @@ def test_refund_without_credits_posts_nothing():
 
 
 @given(st.integers(0, 10**9), exact_weights(), st.lists(st.integers(0, 10**9), max_size=8))
-def test_full_refund_in_any_steps_ends_at_zero_for_everyone(amount, weights, stops):
+def test_invariant_09_full_refund_in_any_steps_ends_at_zero_for_everyone(amount, weights, stops):
     nets = [amount, *sorted((stop % (amount + 1) for stop in stops), reverse=True), 0]
 
     standing = split_minor(amount, weights)

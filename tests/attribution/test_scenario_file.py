@@ -159,7 +159,7 @@ def test_note_and_expectations_are_not_read():
         "20260305T080000Z",
     ],
 )
-def test_zone_of_a_time_decides_nothing(instant):
+def test_invariant_06_zone_of_a_time_decides_nothing(instant):
     """A sale exactly one window after the click; a millisecond more and the click would be too old."""
     (result,) = read(CLICK, {**SALE, "at": instant}, program={"window_seconds": 3 * 86_400})["results"]
 

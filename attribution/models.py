@@ -123,6 +123,8 @@ def half_power(elapsed_ms: int, half_life_ms: int) -> int:
     library can move a part per billion.
     """
     halvings, rest = divmod(elapsed_ms, half_life_ms)
+    if not rest:
+        return 1 << _SCALE_BITS >> halvings
     bits = (rest << _FRACTION_BITS) // half_life_ms
     power = 1 << _SCALE_BITS
     for index, root in enumerate(_ROOTS):

@@ -189,7 +189,7 @@ def test_impossible_own_weights_are_refused_beside_their_field(owner, world, fie
     error = re.search(rf'id="{field}-error">([^<]+)', page.text)
     assert error
     assert words in error[1]
-    assert '<details class="fold fold-small" open>' in page.text
+    assert '<details class="fold" open>' in page.text
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,35 @@ def test_path_is_laid_from_the_program_settings():
     )
 
 
+def test_known_value_time_decay_of_seven_days():
+    """Google Ads help, "About attribution models": a click 8 days before gets half of what one 1 day before gets."""
+    older, younger = weigh("time_decay", make_path(8 * DAY, DAY))
+
+    assert abs(2 * older - younger) <= F(2, BILLION)
+
+
+@pytest.mark.parametrize("between", [1, 2, 5, 20])
+def test_known_value_position_of_forty_percent_at_the_ends(between):
+    """Google Ads API, AttributionModel POSITION_BASED: 40 % each to first and last, 20 % evenly over the others."""
+    weights = weigh("position_based", make_path(*range(between + 2, 0, -1)))
+
+    assert weights[0] == weights[-1] == F(40, 100)
+    assert set(weights[1:-1]) == {F(20, 100) / between}
+
+
+def test_known_value_four_clicks_on_four_days():
+    """The worked path of four searches on four days under the classic set of Google Ads: last, first, linear, 40/20/40.
+
+    By hand: 0 0 0 1; 1 0 0 0; a quarter each; 40 %, 10 %, 10 %, 40 %.
+    """
+    path = make_path(6 * DAY, 4 * DAY, DAY, 0)
+
+    assert list(weigh("last_click", path)) == [0, 0, 0, 1]
+    assert list(weigh("first_click", path)) == [1, 0, 0, 0]
+    assert list(weigh("linear", path)) == [F(1, 4)] * 4
+    assert list(weigh("position_based", path)) == [F(2, 5), F(1, 10), F(1, 10), F(2, 5)]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_no_touches_have_no_weights(model):
     assert weigh(model, make_path()) == ()

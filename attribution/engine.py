@@ -13,8 +13,8 @@ import msgspec
 from attribution.binding import is_commissionable
 from attribution.codes import CodeClaim, judge_codes
 from attribution.eligibility import Refusal, Standings, index_standings, refuse_partner
-from attribution.levels import LADDERS, SortedTouches, sort_touches
-from attribution.models import TouchPath, weigh
+from attribution.levels import LADDERS, Cut, SortedTouches, sort_touches
+from attribution.models import TouchPath, lay_path, weigh
 from attribution.money import split_minor
 from attribution.types import (
     Conversion,
@@ -23,13 +23,13 @@ from attribution.types import (
     Detail,
     Journey,
     Level,
+    ModelName,
     Outcome,
     Reason,
     Rejection,
     Settings,
     Touch,
     Via,
-    parse_weight,
 )
 
 VIAS: dict[Level, Via] = {
@@ -41,6 +41,9 @@ VIAS: dict[Level, Via] = {
     "impressions": "visitor",
     "fingerprint": "fingerprint",
 }
+
+# The levels at which a model shares the credit among touches; at the others one claim or one lead takes it all.
+MODELLED: frozenset[Level] = frozenset({"click_id", "clicks", "impressions", "fingerprint"})
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,24 +74,24 @@ def attribute(conversion: Conversion, journey: Journey, settings: Settings) -> D
 
     settings are those in force at the conversion's instant. Credits are in time order and sum to the amount;
     everything that got nothing is listed with its reason. An unusable binding leaves the conversion
-    unattributed: the customer stays bound.
+    unattributed: the customer stays bound. So do custom weights that give every touch of the chosen level nothing.
     """
     standings = index_standings(journey)
     touches = sort_touches(conversion, journey, standings=standings, settings=settings)
     evidence = _weigh_evidence(conversion, journey, touches, standings=standings, settings=settings)
-    winner = _pick_level(evidence, settings)
-    credits_ = _share_credit(winner, evidence, conversion, touches=touches, settings=settings)
-    bound = journey.binding if winner == "binding" else None
+    chosen = _pick_level(evidence, settings)
+    credits_ = _share_credit(chosen, evidence, conversion, touches=touches, standings=standings, settings=settings)
+    bound = journey.binding if chosen == "binding" else None
     return Decision(
         conversion_id=conversion.conversion_id,
         status="attributed" if credits_ else "unattributed",
-        via=VIAS[winner] if winner else None,
+        via=VIAS[chosen] if chosen and credits_ else None,
         model=settings.model,
         window_from_ms=conversion.at_ms - settings.window_seconds * 1000,
         window_to_ms=conversion.at_ms,
         credits=credits_,
-        rejections=_list_rejections(winner, evidence, credits_),
-        precedence=_trace_precedence(winner, evidence, settings),
+        rejections=_list_rejections(chosen, evidence, credits_, model=settings.model),
+        precedence=_trace_precedence(chosen, evidence, credits_, settings=settings),
         commissionable=bool(credits_) and (bound is None or is_commissionable(bound, conversion.at_ms, settings)),
     )
 
@@ -107,6 +110,7 @@ def _weigh_evidence(
     refused = [
         _reject(_claim_touch(entry.touch), entry.refusal.reason, entry.refusal.detail) for entry in touches.refused
     ]
+    refused += map(_reject_cut, touches.cuts)
     found: set[Level] = set(touches.found)
     codes = judge_codes(conversion, journey.codes, standings=standings, settings=settings, involved=touches.involved())
     for level, claim, refusal in (
@@ -179,23 +183,24 @@ def _pick_level(evidence: Evidence, settings: Settings) -> Level | None:
 
 
 def _share_credit(
-    winner: Level | None,
+    chosen: Level | None,
     evidence: Evidence,
     conversion: Conversion,
     *,
     touches: SortedTouches,
+    standings: Standings,
     settings: Settings,
 ) -> tuple[Credit, ...]:
-    """Return the credits of the winning level. A share of zero is no credit."""
-    if winner is None:
+    """Return the credits of the chosen level. A share of zero is no credit."""
+    if chosen is None:
         return ()
-    if winner == "lead_id":
+    if chosen == "lead_id":
         heirs = [(credit.touch_id, credit.partner_id, Fraction(credit.weight)) for credit in conversion.inherited or ()]
-    elif winner in ("binding", "code"):
-        heirs = [(claim.touch_id, claim.partner_id or "", Fraction(1)) for claim in evidence.claims[winner][:1]]
+    elif chosen in ("binding", "code"):
+        heirs = [(claim.touch_id, claim.partner_id or "", Fraction(1)) for claim in evidence.claims[chosen][:1]]
     else:
-        eligible = touches.eligible[winner]
-        weights = weigh(settings.model, _lay_path(eligible, conversion, settings))
+        eligible = touches.eligible[chosen]
+        weights = weigh(settings.model, _lay_path(eligible, conversion, standings=standings, settings=settings))
         heirs = [
             (touch.touch_id, touch.partner_id or "", weight)
             for touch, weight in zip(eligible, weights, strict=True)
@@ -208,35 +213,40 @@ def _share_credit(
     )
 
 
-def _lay_path(touches: tuple[Touch, ...], conversion: Conversion, settings: Settings) -> TouchPath:
-    first, middle, last = map(parse_weight, settings.position_weights)
-    return TouchPath(
-        ages_ms=tuple(conversion.at_ms - touch.at_ms for touch in touches),
-        directs=tuple(touch.kind == "direct" for touch in touches),
-        half_life_ms=settings.half_life_seconds * 1000,
-        position=(first, middle, last),
+def _lay_path(
+    touches: tuple[Touch, ...], conversion: Conversion, *, standings: Standings, settings: Settings
+) -> TouchPath:
+    groups = {partner_id: standing.group for partner_id, standing in standings.items()}
+    return lay_path(
+        tuple(conversion.at_ms - touch.at_ms for touch in touches),
+        tuple(groups.get(touch.partner_id or "") for touch in touches),
+        settings,
     )
 
 
-def _list_rejections(winner: Level | None, evidence: Evidence, credits_: tuple[Credit, ...]) -> tuple[Rejection, ...]:
+def _list_rejections(
+    chosen: Level | None, evidence: Evidence, credits_: tuple[Credit, ...], *, model: ModelName
+) -> tuple[Rejection, ...]:
     """Return everything that got nothing, by instant and name; what has no instant comes last.
 
     What is credited is never listed: an inherited touch may be too old for the sale and still earn through
-    the lead.
+    the lead. Custom weights pass over a touch only by giving it nothing, which the detail says.
     """
     credited = {credit.touch_id for credit in credits_ if credit.touch_id is not None}
     rejections = [entry for entry in evidence.refused if entry.touch not in credited]
     for level, claims in evidence.claims.items():
-        if level == winner and level in ("binding", "lead_id"):
+        if level == chosen and level in ("binding", "lead_id"):
             continue
-        reason: Reason = "not_selected" if level == winner else "lower_precedence"
-        detail: Detail = {"level": winner or "binding"}
+        reason: Reason = "not_selected" if level == chosen else "lower_precedence"
+        detail: Detail = {"level": chosen or "binding"}
+        if level == chosen and level in MODELLED and model == "custom":
+            detail["weight"] = "0"
         rejections += [_reject(claim, reason, detail) for claim in claims if claim.touch_id not in credited]
     return tuple(sorted(rejections, key=lambda entry: (entry.at_ms is None, entry.at_ms or 0, entry.touch)))
 
 
 def _trace_precedence(
-    winner: Level | None, evidence: Evidence, settings: Settings
+    chosen: Level | None, evidence: Evidence, credits_: tuple[Credit, ...], *, settings: Settings
 ) -> tuple[tuple[Level, Outcome], ...]:
     disabled: set[Level] = set()
     if settings.binding == "none":
@@ -247,8 +257,8 @@ def _trace_precedence(
         disabled.add("fingerprint")
 
     def trace(level: Level) -> Outcome:
-        if level == winner:
-            return "won"
+        if level == chosen:
+            return "won" if credits_ else "refused"
         if level in evidence.claims:
             return "outranked"
         if level in disabled:
@@ -256,6 +266,11 @@ def _trace_precedence(
         return "refused" if level in evidence.found else "absent"
 
     return tuple((level, trace(level)) for level in LADDERS[settings.coupon_policy])
+
+
+def _reject_cut(cut: Cut) -> Rejection:
+    detail: Detail = {"touches": cut.touches, "kept": cut.kept, "from_ms": cut.from_ms, "to_ms": cut.to_ms}
+    return Rejection(touch=f"capped:{cut.name}", partner_id=None, at_ms=cut.from_ms, reason="capped", detail=detail)
 
 
 def _reject(claim: Claim, reason: Reason, detail: Detail) -> Rejection:

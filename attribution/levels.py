@@ -4,6 +4,7 @@ Called by the engine before any model; never picks a winner.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -11,8 +12,10 @@ from attribution.eligibility import Refusal, Standings, refuse_touch
 from attribution.types import Conversion, CouponPolicy, Journey, Level, Settings, Touch
 
 # A journey keeps its first and its latest touches, so that a hot key stays cheap; first, last and position models
-# lose nothing by it.
+# lose nothing by it. Touches that may earn are counted apart from those that may not: a flood of refused ones must
+# never push out one that earned, and whether an engine hands refused ones in must not change who is paid.
 CAP_HALF = 1_000
+REFUSED = "refused"  # the name under which refused touches are capped; the others go by their level
 
 # Where a valid code stands is the program's choice; everything else is the same for everyone.
 LADDERS: dict[CouponPolicy, tuple[Level, ...]] = {
@@ -25,6 +28,9 @@ LADDERS: dict[CouponPolicy, tuple[Level, ...]] = {
 _INVOLVING: tuple[Level, ...] = ("click_id", "clicks", "impressions")
 
 
+_Item = TypeVar("_Item")
+
+
 class RefusedTouch(msgspec.Struct, frozen=True, kw_only=True):
     """A touch of the journey that may not earn, and why."""
 
@@ -32,14 +38,30 @@ class RefusedTouch(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal
 
 
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
+    """Touches a cap left out of the middle of a long journey.
+
+    name is their level or "refused"; touches counts all there were and kept those that stayed; the instants are
+    those of the first and the last one left out.
+    """
+
+    name: str
+    touches: int
+    kept: int
+    from_ms: int
+    to_ms: int
+
+
 class SortedTouches(msgspec.Struct, frozen=True, kw_only=True):
     """The journey sorted out.
 
-    Eligible touches stand per level in time order; found are the levels at which there was anything at all.
+    Eligible touches stand per level in time order; found are the levels at which there was anything at all; cuts
+    say what was left out because there was too much of it.
     """
 
     eligible: dict[Level, tuple[Touch, ...]]
     refused: tuple[RefusedTouch, ...]
+    cuts: tuple[Cut, ...]
     found: frozenset[Level]
 
     def involved(self) -> frozenset[str]:
@@ -53,8 +75,8 @@ def sort_touches(
 ) -> SortedTouches:
     """Return the touches that concern the conversion, by level.
 
-    A touch handed in twice counts once; one that belongs to no level is left out without a word; the cap
-    counts eligible touches alone, so that ineligible ones never push an eligible one out.
+    A touch handed in twice counts once; one that belongs to no level is left out without a word. Of more than
+    2,000 eligible ones of a level, and of more than 2,000 refused ones, the first and the latest 1,000 stay.
     """
     eligible: dict[Level, list[Touch]] = {}
     refused: list[RefusedTouch] = []
@@ -73,10 +95,12 @@ def sort_touches(
             refused.append(RefusedTouch(touch=touch, refusal=refusal))
         else:
             eligible.setdefault(level, []).append(touch)
-    kept = {level: cap_touches(touches) for level, touches in eligible.items()}
-    for level, touches in eligible.items():
-        refused.extend(_refuse_middle(touches, kept=len(kept[level])))
-    return SortedTouches(eligible=kept, refused=tuple(refused), found=frozenset(found))
+    kept = {level: _cap(touches) for level, touches in eligible.items()}
+    cuts = [_tell_cut(level, touches) for level, touches in eligible.items()]
+    cuts.append(_tell_cut(REFUSED, [entry.touch for entry in refused]))
+    return SortedTouches(
+        eligible=kept, refused=_cap(refused), cuts=tuple(cut for cut in cuts if cut), found=frozenset(found)
+    )
 
 
 def order_touches(touches: Iterable[Touch]) -> list[Touch]:
@@ -93,18 +117,19 @@ def order_touches(touches: Iterable[Touch]) -> list[Touch]:
     return sorted(first.values(), key=_moment_of)
 
 
-def cap_touches(touches: Sequence[Touch]) -> tuple[Touch, ...]:
-    """Return all touches, or the first and the latest 1,000 when there are more than 2,000."""
-    if len(touches) <= 2 * CAP_HALF:
-        return tuple(touches)
-    return (*touches[:CAP_HALF], *touches[-CAP_HALF:])
+def _cap(items: Sequence[_Item]) -> tuple[_Item, ...]:
+    """Return all items, or the first and the latest 1,000 when there are more than 2,000."""
+    if len(items) <= 2 * CAP_HALF:
+        return tuple(items)
+    return (*items[:CAP_HALF], *items[-CAP_HALF:])
 
 
-def _refuse_middle(touches: Sequence[Touch], *, kept: int) -> list[RefusedTouch]:
-    if kept == len(touches):
-        return []
-    refusal = Refusal(reason="capped", detail={"touches": len(touches), "kept": kept})
-    return [RefusedTouch(touch=touch, refusal=refusal) for touch in touches[CAP_HALF:-CAP_HALF]]
+def _tell_cut(name: str, touches: Sequence[Touch]) -> Cut | None:
+    left_out = touches[CAP_HALF:-CAP_HALF] if len(touches) > 2 * CAP_HALF else ()
+    if not left_out:
+        return None
+    kept = len(touches) - len(left_out)
+    return Cut(name=name, touches=len(touches), kept=kept, from_ms=left_out[0].at_ms, to_ms=left_out[-1].at_ms)
 
 
 def _level_of(touch: Touch, conversion: Conversion, visitors: frozenset[str]) -> Level | None:

@@ -6,13 +6,13 @@ returns exact fractions.
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, prod
 from typing import Final
 
 import msgspec
 
 from attribution.money import apportion
-from attribution.types import DEFAULT_HALF_LIFE_SECONDS, ModelName
+from attribution.types import DEFAULT_HALF_LIFE_SECONDS, CustomWeights, ModelName, Settings, parse_factor, parse_weight
 
 BILLION: Final = 1_000_000_000  # time-decay weights are whole parts of it, so they are the same on every machine
 
@@ -23,14 +23,16 @@ _SCALE_BITS: Final = 160  # fixed point; 32 guard bits swallow the rounding of 1
 class TouchPath(msgspec.Struct, frozen=True, kw_only=True):
     """What a model may know of the touches and the program.
 
-    Per touch, in time order: its age in ms at the conversion and whether it was a direct visit. half_life_ms
-    is 1 or more; position is first, middle, last.
+    Per touch, in time order: its age in ms at the conversion, whether it was a direct visit and the group of
+    its partner (no groups at all are none). half_life_ms is 1 or more; position is first, middle, last.
     """
 
     ages_ms: tuple[int, ...]
     directs: tuple[bool, ...] = ()
+    groups: tuple[str | None, ...] = ()
     half_life_ms: int = DEFAULT_HALF_LIFE_SECONDS * 1000
     position: tuple[Fraction, Fraction, Fraction] = (Fraction(2, 5), Fraction(1, 5), Fraction(2, 5))
+    custom: CustomWeights | None = None
 
 
 def first_click(path: TouchPath) -> list[Fraction]:
@@ -85,6 +87,34 @@ def time_decay(path: TouchPath) -> list[Fraction]:
     return [Fraction(part, BILLION) for part in apportion(BILLION, powers)]
 
 
+def custom(path: TouchPath) -> list[Fraction]:
+    """Give each touch its part of the sum of base weight x factor of its position x factor of its group.
+
+    A sum of zero leaves all weights at zero: who gets nothing by the program's own weights gets nothing. Refuses
+    a path without custom weights with ValueError.
+    """
+    own = path.custom
+    if own is None:
+        raise ValueError("The model custom needs custom_weights; hand them in with the path.")
+    count = len(path.ages_ms)
+    groups = path.groups or (None,) * count
+    shares = [
+        base * factor * parse_factor(own.groups.get(group or "", "1"))
+        for base, factor, group in zip(MODELS[own.base](path), _position_factors(own, count), groups, strict=True)
+    ]
+    whole = sum(shares, start=Fraction(0))
+    return [share / whole for share in shares] if whole else [Fraction(0)] * count
+
+
+def _position_factors(own: CustomWeights, count: int) -> list[Fraction]:
+    """Return the factor of each position; one that both lists name has both, one that neither names between."""
+    factors = []
+    for index in range(count):
+        named = [*own.from_start[index : index + 1], *own.from_end[count - 1 - index : count - index]]
+        factors.append(prod(map(parse_factor, named or [own.between]), start=Fraction(1)))
+    return factors
+
+
 def half_power(elapsed_ms: int, half_life_ms: int) -> int:
     """Return 2^(-elapsed / half-life) in fixed point (2^160 is 1), in integers alone.
 
@@ -93,6 +123,8 @@ def half_power(elapsed_ms: int, half_life_ms: int) -> int:
     library can move a part per billion.
     """
     halvings, rest = divmod(elapsed_ms, half_life_ms)
+    if not rest:
+        return 1 << _SCALE_BITS >> halvings
     bits = (rest << _FRACTION_BITS) // half_life_ms
     power = 1 << _SCALE_BITS
     for index, root in enumerate(_ROOTS):
@@ -101,11 +133,23 @@ def half_power(elapsed_ms: int, half_life_ms: int) -> int:
     return power >> halvings
 
 
+def lay_path(ages_ms: tuple[int, ...], groups: tuple[str | None, ...], settings: Settings) -> TouchPath:
+    """Return the path of touches that a partner stands behind, under a program's settings."""
+    first, middle, last = map(parse_weight, settings.position_weights)
+    return TouchPath(
+        ages_ms=ages_ms,
+        groups=groups,
+        half_life_ms=settings.half_life_seconds * 1000,
+        position=(first, middle, last),
+        custom=settings.custom_weights,
+    )
+
+
 def weigh(model: ModelName, path: TouchPath) -> tuple[Fraction, ...]:
     """Return one weight per touch of the path.
 
-    They sum to exactly 1, but for last_non_direct over direct visits alone, where all are 0. An empty path
-    has no weights.
+    They sum to exactly 1, or all are 0: last_non_direct over direct visits alone, and custom weights that give
+    every touch of the path nothing. An empty path has no weights.
     """
     if not path.ages_ms:
         return ()
@@ -135,4 +179,5 @@ MODELS: Final[dict[ModelName, Callable[[TouchPath], list[Fraction]]]] = {
     "linear": linear,
     "position_based": position_based,
     "time_decay": time_decay,
+    "custom": custom,
 }

@@ -6,6 +6,7 @@ unit.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 
 BPS = 10_000  # basis points in the whole
 
@@ -16,15 +17,21 @@ def apportion(total: int, shares: Sequence[int] | Sequence[Fraction]) -> list[in
     Floors come first, then one unit each goes to the largest remainders, ties to the earlier share. Refuses
     negative shares and a sum of zero.
     """
-    whole = sum(shares, start=Fraction(0))
-    if whole <= 0 or min(shares) < 0:
+    whole, _ = _to_integers(shares)
+    if not any(whole) or min(whole) < 0:
         raise ValueError("Shares must not be negative and must not sum to zero.")
-    exact = [total * Fraction(share) / whole for share in shares]
-    parts = [part.numerator // part.denominator for part in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
-    for index in by_remainder[: total - sum(parts)]:
-        parts[index] += 1
-    return parts
+    return _divide([total * share for share in whole], sum(whole))
+
+
+def round_parts(exact: Sequence[Fraction]) -> list[int]:
+    """Return whole parts that keep the sum of the exact ones, by largest remainder, ties to the earlier part.
+
+    Refuses parts that do not sum to a whole number with ValueError.
+    """
+    parts, unit = _to_integers(exact)
+    if sum(parts) % unit:
+        raise ValueError(f"Parts sum to {Fraction(sum(parts), unit)}; only parts of a whole number can be rounded.")
+    return _divide(parts, unit)
 
 
 def split_minor(amount_minor: int, weights: Sequence[Fraction]) -> list[int]:
@@ -35,10 +42,27 @@ def split_minor(amount_minor: int, weights: Sequence[Fraction]) -> list[int]:
     """
     if not weights:
         return []
-    if sum(weights) != 1:
-        raise ValueError(f"Weights sum to {sum(weights)}; they must sum to 1.")
+    shares, unit = _to_integers(weights)
+    if sum(shares) != unit:
+        raise ValueError(f"Weights sum to {Fraction(sum(shares), unit)}; they must sum to 1.")
     sign = -1 if amount_minor < 0 else 1
-    return [sign * part for part in apportion(abs(amount_minor), weights)]
+    return [sign * part for part in apportion(abs(amount_minor), shares)]
+
+
+def _to_integers(shares: Sequence[int] | Sequence[Fraction]) -> tuple[list[int], int]:
+    """Return the shares in the largest unit that divides all of them, and how many of it make 1."""
+    unit = lcm(*(share.denominator for share in shares))
+    return [share.numerator * (unit // share.denominator) for share in shares], unit
+
+
+def _divide(numerators: Sequence[int], denominator: int) -> list[int]:
+    """Return the quotients as whole numbers that keep their sum, which is whole."""
+    divided = [divmod(numerator, denominator) for numerator in numerators]
+    parts = [part for part, _ in divided]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (-divided[i][1], i))
+    for index in by_remainder[: sum(numerators) // denominator - sum(parts)]:
+        parts[index] += 1
+    return parts
 
 
 def refund_delta(net_before: int, net_after: int, weights: Sequence[Fraction]) -> list[int]:

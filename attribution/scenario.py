@@ -10,7 +10,7 @@ from typing import Any
 from attribution.binding import partner_to_bind
 from attribution.engine import attribute
 from attribution.money import refund_delta
-from attribution.scenario_file import ScenarioError, read_file, read_scenario
+from attribution.scenario_file import ScenarioError, ScenarioFile, locate, read_file, read_scenario, scenario_place
 from attribution.scenario_world import KnownConversion, World, build_world, journey_at, settings_at
 from attribution.types import Binding, Decision
 
@@ -25,15 +25,24 @@ def replay(document: bytes) -> dict[str, Any]:
     """Return {"results": [{"id", "online": [...], "final": [...]}]} for a scenario file.
 
     There is one decision per conversion, in the order of events. Refuses a file it cannot read with
-    ScenarioError.
+    ScenarioError, which names the line.
     """
-    file = read_file(document)
-    results = []
-    for raw in file.scenarios:
-        scenario = read_scenario(raw)
-        story = _Story(build_world(scenario, file.program_defaults))
-        results.append({"id": scenario.id, "online": story.tell_online(), "final": story.tell_final()})
-    return {"results": results}
+    try:
+        return {"results": _tell_file(read_file(document))}
+    except ScenarioError as error:
+        raise locate(error, document) from error
+
+
+def _tell_file(file: ScenarioFile) -> list[dict[str, Any]]:
+    results: dict[str, dict[str, Any]] = {}
+    for index, raw in enumerate(file.scenarios):
+        scenario = read_scenario(raw, index)
+        place = scenario_place(scenario.id, index)
+        if scenario.id in results:
+            raise place.error("another scenario has this id; give each its own.", "id")
+        story = _Story(build_world(scenario, file.program_defaults, place))
+        results[scenario.id] = {"id": scenario.id, "online": story.tell_online(), "final": story.tell_final()}
+    return list(results.values())
 
 
 class _Story:

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from attribution.types import BindingPolicy, ConversionKind, CouponPolicy, ModelName, Settings
+from attribution.scenario_lines import Step, find_break, find_line, steps_of
+from attribution.types import BindingPolicy, ConversionKind, CouponPolicy, CustomWeights, ModelName, Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -18,7 +19,12 @@ NAMES_SHOWN = 10  # known names listed in a message; more than that nobody reads
 
 
 class ScenarioError(ValueError):
-    """A scenario file that cannot be replayed. The message names the place, the cause and the remedy."""
+    """A scenario file that cannot be replayed. The message names the line, the place, the cause and the remedy."""
+
+    def __init__(self, text: str, *, path: tuple[Step, ...] = (), line: int | None = None) -> None:
+        super().__init__(text)
+        self.path = path
+        self.line = line
 
 
 class ProgramPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -37,12 +43,14 @@ class ProgramPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     currency: str | msgspec.UnsetType = msgspec.UNSET
     position_weights: tuple[str, str, str] | msgspec.UnsetType = msgspec.UNSET
     half_life_seconds: int | msgspec.UnsetType = msgspec.UNSET
+    custom_weights: CustomWeights | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class PartnerLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A partner of the scenario and the customers that are the partner's own."""
+    """A partner of the scenario, the customers that are the partner's own and the group that custom weights go by."""
 
     id: str
+    group: str | None = None
     own_customers: tuple[str, ...] = ()
 
 
@@ -193,56 +201,75 @@ class _Named(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in the file something stands, as a message names it."""
+    """Where in the file something stands, as a message names it and as the file nests it."""
 
     text: str
+    path: tuple[Step, ...] = ()
 
-    def error(self, cause: str) -> ScenarioError:
-        """Return the error that names this place."""
-        return ScenarioError(f"{self.text}: {cause}")
+    def error(self, cause: str, *within: Step) -> ScenarioError:
+        """Return the error that names this place and stands at a path within it."""
+        return ScenarioError(f"{self.text}: {cause}", path=(*self.path, *within))
+
+    def at(self, *within: Step) -> "Place":
+        """Return a place inside this one that messages call the same."""
+        return Place(text=self.text, path=(*self.path, *within))
 
 
-def scenario_place(scenario_id: str) -> Place:
-    """Return the place of a scenario, for messages."""
-    return Place(text=f'Scenario "{scenario_id}"')
+FILE = Place(text="Scenario file")
+DEFAULTS = Place(text="Scenario file, program_defaults", path=("program_defaults",))
 
 
-def event_place(scenario_id: str, number: int, kind: str) -> Place:
-    """Return the place of an event, for messages; number counts from 1."""
-    return Place(text=f'Scenario "{scenario_id}", event {number} ({kind})')
+def scenario_place(scenario_id: str, index: int) -> Place:
+    """Return the place of a scenario, for messages; index counts from 0."""
+    return Place(text=f'Scenario "{scenario_id}"', path=("scenarios", index))
+
+
+def event_place(scenario: Place, index: int, kind: str) -> Place:
+    """Return the place of an event, for messages; index counts from 0, in the message from 1."""
+    return Place(text=f"{scenario.text}, event {index + 1} ({kind})", path=(*scenario.path, "events", index))
+
+
+def locate(error: ScenarioError, document: bytes) -> ScenarioError:
+    """Return the error with its line."""
+    line = find_line(document.decode(), error.path) if error.line is None else error.line
+    return ScenarioError(f"Line {line}: {error}", path=error.path, line=line)
 
 
 def read_file(document: bytes) -> ScenarioFile:
     """Return the file's outer shape. Refuses what is no JSON, what has other fields and wrong defaults."""
-    place = Place(text="Scenario file")
     try:
         document.decode()
     except UnicodeDecodeError as error:
-        raise place.error(f"not UTF-8 text ({error}); save it as UTF-8.") from error
-    return _decode(document, ScenarioFile, place)
+        line = document.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(f"{FILE.text}: not UTF-8 text ({error}); save it as UTF-8.", line=line) from error
+    try:
+        return _decode(document, ScenarioFile, FILE)
+    except (msgspec.DecodeError, RecursionError) as error:
+        line = find_break(document, str(error))
+        raise ScenarioError(f"{FILE.text}: not readable as JSON ({error}).", line=line) from error
 
 
-def read_scenario(raw: msgspec.Raw) -> Scenario:
+def read_scenario(raw: msgspec.Raw, index: int) -> Scenario:
     """Return one scenario with its events still unread. Refuses unknown fields and partners listed twice."""
-    scenario = _decode(raw, Scenario, scenario_place(_peek(raw).id))
+    place = scenario_place(_peek(raw).id, index)
+    scenario = _decode(raw, Scenario, place)
     listed: set[str] = set()
-    for partner in scenario.partners:
+    for number, partner in enumerate(scenario.partners):
         if partner.id in listed:
-            cause = f'partner "{partner.id}" is listed twice; list each partner once.'
-            raise scenario_place(scenario.id).error(cause)
+            raise place.error(f'partner "{partner.id}" is listed twice; list each partner once.', "partners", number)
         listed.add(partner.id)
     return scenario
 
 
-def read_events(scenario: Scenario) -> tuple[Event, ...]:
+def read_events(scenario: Scenario, place: Place) -> tuple[Event, ...]:
     """Return the scenario's events. Refuses unknown types and fields, saying which there are."""
     events: list[Event] = []
-    for number, raw in enumerate(scenario.events, start=1):
+    for index, raw in enumerate(scenario.events):
         kind = _peek(raw).type
-        place = event_place(scenario.id, number, kind)
+        here = event_place(place, index, kind)
         if kind not in EVENT_TYPES:
-            raise place.error(f"unknown event type; the types are {', '.join(EVENT_TYPES)}.")
-        events.append(_decode(raw, EVENT_TYPES[kind], place))
+            raise here.error(f"unknown event type; the types are {', '.join(EVENT_TYPES)}.", "type")
+        events.append(_decode(raw, EVENT_TYPES[kind], here))
     return tuple(events)
 
 
@@ -256,7 +283,8 @@ def read_settings(patches: Iterable[ProgramPatch], place: Place) -> Settings:
     try:
         return msgspec.convert(merged, Settings)
     except msgspec.ValidationError as error:
-        raise place.error(f"{error}") from error
+        # The settings' own refusals begin with the name of the setting.
+        raise place.error(f"{error}", str(error).split(" ")[0]) from error
 
 
 def read_instant(text: str, field: str, place: Place) -> int:
@@ -267,9 +295,10 @@ def read_instant(text: str, field: str, place: Place) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise place.error(f'{field} "{text}" is no ISO 8601 time; write it like "2026-03-02T08:00:00Z".') from None
+        cause = f'{field} "{text}" is no ISO 8601 time; write it like "2026-03-02T08:00:00Z".'
+        raise place.error(cause, field) from None
     if moment.tzinfo is None:
-        raise place.error(f'{field} "{text}" has no time zone; end it with Z or an offset like +03:00.')
+        raise place.error(f'{field} "{text}" has no time zone; end it with Z or an offset like +03:00.', field)
     return (moment - EPOCH) // MILLISECOND
 
 
@@ -287,9 +316,8 @@ def _decode(data: bytes | msgspec.Raw, shape: type[_Shape], place: Place) -> _Sh
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.ValidationError as error:
-        raise place.error(f"{error}; the fields are {_describe_fields(shape)}.") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise place.error(f"not readable as JSON ({error}).") from error
+        cause = f"{error}; the fields are {_describe_fields(shape)}."
+        raise place.error(cause, *steps_of(str(error))) from error
 
 
 def _describe_fields(shape: type[msgspec.Struct]) -> str:

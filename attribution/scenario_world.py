@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from attribution.scenario_file import (
+    DEFAULTS,
     ConversionEvent,
     Direct,
     Event,
@@ -21,13 +22,13 @@ from attribution.scenario_file import (
     ProgramPatch,
     Refund,
     Scenario,
+    ScenarioError,
     TouchEvent,
     event_place,
     list_names,
     read_events,
     read_instant,
     read_settings,
-    scenario_place,
 )
 from attribution.types import Binding, CodeEntry, Conversion, Journey, PartnerStanding, Settings, Touch, TouchKind
 
@@ -68,12 +69,13 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     lists inside an index are in no order that matters.
     """
 
-    scenario_id: str
+    place: Place
     patches: tuple[ProgramPatch, ...]
     settings: Settings
     changes: tuple[Placed, ...]
     statuses: tuple[Placed, ...]
     own_customers: dict[str, frozenset[str]]
+    groups: dict[str, str | None]
     codes: tuple[CodeEntry, ...]
     clicks: dict[str, KnownTouch]
     by_visitor: dict[str, list[KnownTouch]]
@@ -85,15 +87,15 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     last_rank: int
 
 
-def build_world(scenario: Scenario, defaults: ProgramPatch) -> World:
-    """Return the scenario as a world.
+def build_world(scenario: Scenario, defaults: ProgramPatch, place: Place) -> World:
+    """Return the scenario at a place of the file as a world.
 
-    Refuses unknown partners and conversions, bad times, impossible settings and one conversion id for two
-    conversions.
+    Refuses unknown partners and conversions, bad times, impossible settings and one id for two conversions or two
+    touches.
     """
     patches = (defaults, scenario.program)
-    settings = read_settings(patches, scenario_place(scenario.id))
-    placed = _place_events(scenario)
+    settings = _read_start(patches, place)
+    placed = _place_events(scenario, place)
     own_customers = {line.id: frozenset(line.own_customers) for line in scenario.partners}
     conversions = _read_conversions(placed, settings.program_id)
     _check_names(placed, own_customers, {known.conversion.conversion_id for known in conversions})
@@ -101,13 +103,14 @@ def build_world(scenario: Scenario, defaults: ProgramPatch) -> World:
     _check_changes(changes, patches)
     touches = _read_touches(placed, settings.program_id)
     return World(
-        scenario_id=scenario.id,
+        place=place,
         patches=patches,
         settings=settings,
         changes=changes,
         statuses=tuple(sorted(_only(PartnerStatus, placed), key=lambda item: (item.at_ms, item.rank))),
         own_customers=own_customers,
-        codes=_read_codes(scenario, own_customers, settings.program_id),
+        groups={line.id: line.group for line in scenario.partners},
+        codes=_read_codes(scenario, place, settings.program_id),
         clicks={known.touch.touch_id: known for known in touches if known.touch.kind == "click"},
         by_visitor=_index(touches, lambda known: known.touch.visitor_id),
         by_fingerprint=_index(touches, lambda known: known.touch.fingerprint),
@@ -115,7 +118,7 @@ def build_world(scenario: Scenario, defaults: ProgramPatch) -> World:
         conversions=conversions,
         refunds=_read_refunds(placed),
         locks=_read_locks(placed),
-        last_rank=len(placed),
+        last_rank=len(scenario.events),
     )
 
 
@@ -128,7 +131,7 @@ def settings_at(world: World, at_ms: int, rank: int) -> Settings:
     if not changes:
         return world.settings
     sets = [item.event.set for item in changes if isinstance(item.event, ProgramChange)]
-    return read_settings((*world.patches, *sets), scenario_place(world.scenario_id))
+    return read_settings((*world.patches, *sets), world.place)
 
 
 def journey_at(
@@ -164,17 +167,28 @@ def _standings_at(world: World, rank: int) -> tuple[PartnerStanding, ...]:
             # Of two changes of one instant the one received later stands.
             statuses[item.event.partner][item.at_ms] = item.event.status
     return tuple(
-        PartnerStanding(partner_id=partner_id, statuses=tuple(statuses[partner_id].items()), own_customers=own)
+        PartnerStanding(
+            partner_id=partner_id,
+            statuses=tuple(statuses[partner_id].items()),
+            own_customers=own,
+            group=world.groups[partner_id],
+        )
         for partner_id, own in world.own_customers.items()
     )
 
 
-def _place_events(scenario: Scenario) -> tuple[Placed, ...]:
-    events = read_events(scenario)
-    places = [
-        event_place(scenario.id, number, str(event.__struct_config__.tag))
-        for number, event in enumerate(events, start=1)
-    ]
+def _read_start(patches: tuple[ProgramPatch, ProgramPatch], place: Place) -> Settings:
+    """Return the settings a scenario starts with; where the defaults alone are impossible, the error is theirs."""
+    try:
+        return read_settings(patches, place.at("program"))
+    except ScenarioError:
+        read_settings(patches[:1], DEFAULTS)
+        raise
+
+
+def _place_events(scenario: Scenario, place: Place) -> tuple[Placed, ...]:
+    events = read_events(scenario, place)
+    places = [event_place(place, index, str(event.__struct_config__.tag)) for index, event in enumerate(events)]
     instants = [read_instant(event.at, "at", place) for event, place in zip(events, places, strict=True)]
     received = [
         instant if event.received_at is None else read_instant(event.received_at, "received_at", place)
@@ -184,7 +198,13 @@ def _place_events(scenario: Scenario) -> tuple[Placed, ...]:
     ranks = _rank(sorted(count, key=lambda i: (received[i], i)))
     # Dense numbers, so that equal sequence numbers fall back on the place in the file.
     seqs = _rank(sorted(count, key=lambda i: (i if events[i].seq is None else events[i].seq, i)))
-    return tuple(Placed(event=events[i], place=places[i], at_ms=instants[i], rank=ranks[i], seq=seqs[i]) for i in count)
+    # An event that says word for word what an earlier one said was delivered again and counts once.
+    first: dict[bytes, int] = {}
+    for i in count:
+        first.setdefault(msgspec.json.encode(events[i]), i)
+    return tuple(
+        Placed(event=events[i], place=places[i], at_ms=instants[i], rank=ranks[i], seq=seqs[i]) for i in first.values()
+    )
 
 
 def _rank(order: list[int]) -> dict[int, int]:
@@ -197,11 +217,11 @@ def _check_names(placed: Iterable[Placed], partners: Iterable[str], conversions:
         partner = getattr(item.event, "partner", None)
         if partner is not None and partner not in known:
             cause = f'partner "{partner}" is not listed; the scenario\'s partners are {list_names(known)}.'
-            raise item.place.error(cause)
+            raise item.place.error(cause, "partner")
         target = _target_of(item.event)
         if target is not None and target not in conversions:
             cause = f'no conversion "{target}"; the scenario\'s conversions are {list_names(conversions)}.'
-            raise item.place.error(cause)
+            raise item.place.error(cause, "of" if isinstance(item.event, Refund) else "conversion")
 
 
 def _target_of(event: Event) -> str | None:
@@ -211,21 +231,25 @@ def _target_of(event: Event) -> str | None:
 
 
 def _check_changes(changes: Iterable[Placed], patches: tuple[ProgramPatch, ...]) -> None:
+    """Refuse a change of the program's id and settings that are impossible after all changes so far."""
+    sets: list[ProgramPatch] = []
     for item in changes:
         assert isinstance(item.event, ProgramChange)
         if item.event.set.id is not msgspec.UNSET:
-            raise item.place.error("a program keeps its id; leave id out of set.")
-        read_settings((*patches, item.event.set), item.place)
+            raise item.place.error("a program keeps its id; leave id out of set.", "set", "id")
+        sets.append(item.event.set)
+        read_settings((*patches, *sets), item.place.at("set"))
 
 
-def _read_codes(scenario: Scenario, partners: dict[str, frozenset[str]], program_id: str) -> tuple[CodeEntry, ...]:
+def _read_codes(scenario: Scenario, place: Place, program_id: str) -> tuple[CodeEntry, ...]:
     codes = []
-    for line in scenario.codes:
-        place = Place(text=f'Scenario "{scenario.id}", code "{line.code}"')
+    partners = {line.id for line in scenario.partners}
+    for index, line in enumerate(scenario.codes):
+        here = Place(text=f'{place.text}, code "{line.code}"', path=(*place.path, "codes", index))
         if line.partner not in partners:
             cause = f'partner "{line.partner}" is not listed; the scenario\'s partners are {list_names(partners)}.'
-            raise place.error(cause)
-        ends = None if line.valid_to is None else read_instant(line.valid_to, "valid_to", place)
+            raise here.error(cause, "partner")
+        ends = None if line.valid_to is None else read_instant(line.valid_to, "valid_to", here)
         program = program_id if line.program is None else line.program
         codes.append(CodeEntry(code=line.code, partner_id=line.partner, program_id=program, valid_to_ms=ends))
     return tuple(codes)
@@ -234,10 +258,9 @@ def _read_codes(scenario: Scenario, partners: dict[str, frozenset[str]], program
 def _read_touches(placed: Iterable[Placed], program_id: str) -> tuple[KnownTouch, ...]:
     """Return each touch once, as first received: the same id again is a repeated delivery."""
     touches: dict[str, KnownTouch] = {}
-    for item in sorted(placed, key=lambda item: item.rank):
-        if isinstance(item.event, TouchEvent):
-            touch = _read_touch(item, item.event, program_id)
-            touches.setdefault(touch.touch_id, KnownTouch(rank=item.rank, touch=touch))
+    for item in _first_of_each(TouchEvent, placed):
+        assert isinstance(item.event, TouchEvent)
+        touches[item.event.id] = KnownTouch(rank=item.rank, touch=_read_touch(item, item.event, program_id))
     return tuple(touches.values())
 
 
@@ -261,19 +284,29 @@ def _read_touch(item: Placed, event: TouchEvent, program_id: str) -> Touch:
 
 def _read_conversions(placed: Iterable[Placed], program_id: str) -> tuple[KnownConversion, ...]:
     """Return each conversion once, as first received, in file order."""
+    first = sorted(_first_of_each(ConversionEvent, placed), key=lambda item: item.place.path[-1])
+    return tuple(_read_conversion(item, program_id) for item in first)
+
+
+def _first_of_each(kind: type[TouchEvent | ConversionEvent], placed: Iterable[Placed]) -> list[Placed]:
+    """Return the events of a kind once per id, as first received. Refuses one id for two different ones."""
     first: dict[str, Placed] = {}
-    for item in sorted(_only(ConversionEvent, placed), key=lambda item: item.rank):
-        assert isinstance(item.event, ConversionEvent)
+    for item in sorted(_only(kind, placed), key=lambda item: item.rank):
+        assert isinstance(item.event, TouchEvent | ConversionEvent)
         known = first.setdefault(item.event.id, item)
         if _strip_receipt(known.event) != _strip_receipt(item.event):
-            cause = f'conversion id "{item.event.id}" is used for two conversions; give each its own id.'
-            raise item.place.error(cause)
-    conversions = {item.place.text: _read_conversion(item, program_id) for item in first.values()}
-    return tuple(conversions[item.place.text] for item in placed if item.place.text in conversions)
+            name = "conversion" if isinstance(item.event, ConversionEvent) else "touch"
+            cause = f'{name} id "{item.event.id}" is used for two {name}{"es" if name == "touch" else "s"}'
+            raise item.place.error(f"{cause}; give each its own id.", "id")
+    return list(first.values())
 
 
 def _strip_receipt(event: Event) -> Event:
-    return msgspec.structs.replace(event, received_at=None, seq=None)
+    """Return an event without what may differ when it is delivered again."""
+    again: dict[str, None] = {"received_at": None, "seq": None}
+    if isinstance(event, TouchEvent):
+        again["client_at"] = None
+    return msgspec.structs.replace(event, **again)
 
 
 def _read_conversion(item: Placed, program_id: str) -> KnownConversion:

@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-ModelName = Literal["first_click", "last_click", "last_non_direct", "linear", "position_based", "time_decay"]
+ModelName = Literal["first_click", "last_click", "last_non_direct", "linear", "position_based", "time_decay", "custom"]
+CustomBase = Literal["linear", "position_based", "time_decay"]
 TouchKind = Literal["click", "impression", "direct"]
 ConversionKind = Literal["lead", "sale"]
 BindingPolicy = Literal["first_conversion", "none"]
@@ -57,6 +58,10 @@ DEFAULT_WINDOW_SECONDS = 2_592_000  # 30 days, the commonest window of referral 
 DEFAULT_VIEW_WINDOW_SECONDS = 86_400
 DEFAULT_HALF_LIFE_SECONDS = 604_800  # 7 days, the half-life of the classic time-decay model
 
+FACTORS_MAX = 20  # positions of one list that have a factor of their own; more than that nobody keeps apart
+GROUPS_MAX = 100
+
+_FACTOR = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
 # Nine digits a side keep a typed weight exact and the arithmetic on it cheap.
 _WEIGHT = re.compile(r"[0-9]{1,9}(?:/[0-9]{1,9}|\.[0-9]{1,9})?", re.ASCII)
 
@@ -71,12 +76,59 @@ def parse_weight(text: str) -> Fraction:
     return Fraction(text)
 
 
+def parse_factor(text: str) -> Fraction:
+    """Return the exact factor written as "2", "1.5" or "0"; at most 999.999.
+
+    Refuses everything else with ValueError. Three digits a side are enough for ratios and keep the weights made
+    of factors short when they are written out.
+    """
+    if not _FACTOR.fullmatch(text):
+        raise ValueError(f'Factor "{text}" is no number from 0 to 999.999; write it like "2", "1.5" or "0".')
+    return Fraction(text)
+
+
+class CustomWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A program's own weights: factors on the weights of a base model, by position and by partner group.
+
+    from_start are the factors of the first, second ... touch, from_end of the last, last but one ...; a touch
+    that both name has both, one that neither names has the factor between. groups are factors by the partner's
+    group; a partner of another group or of none has 1. Refuses factors that are no numbers, a list of nothing
+    and positions that are all 0 with ValueError.
+    """
+
+    base: CustomBase = "linear"
+    from_start: tuple[str, ...] = ()
+    from_end: tuple[str, ...] = ()
+    between: str = "1"
+    groups: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what weighs nobody: wrong factors, too many of them, none at all, or only zeros."""
+        positions = (*self.from_start, *self.from_end)
+        for name, factors, most in (
+            ("from_start", self.from_start, FACTORS_MAX),
+            ("from_end", self.from_end, FACTORS_MAX),
+            ("groups", tuple(self.groups.values()), GROUPS_MAX),
+        ):
+            if len(factors) > most:
+                raise ValueError(f"custom_weights.{name} has {len(factors)} factors; give at most {most}.")
+        if not positions and not self.groups:
+            raise ValueError(
+                "custom_weights name no position and no group; give from_start, from_end or groups, "
+                'like {"from_start": ["3"], "from_end": ["2"]}.'
+            )
+        # Every factor is read, so that a wrong one is refused wherever it stands.
+        weighing = [parse_factor(factor) for factor in (*positions, self.between, *self.groups.values())]
+        if not any(weighing[: len(positions) + 1]):
+            raise ValueError("custom_weights give every position 0, so nobody could earn; give one of them more.")
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The attribution rules of one program as of one instant.
 
     Windows and half-life in seconds; commission_months counts months of 30 days after the binding, None is
-    for ever; position_weights are first, middle, last and sum to 1. Refuses impossible values with
-    ValueError.
+    for ever; position_weights are first, middle, last and sum to 1; custom_weights belong to the model
+    custom. Refuses impossible values with ValueError.
     """
 
     program_id: str
@@ -91,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fingerprint_fallback: bool = False
     position_weights: tuple[str, str, str] = ("2/5", "1/5", "2/5")
     half_life_seconds: int = DEFAULT_HALF_LIFE_SECONDS
+    custom_weights: CustomWeights | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no program can mean: negative spans, no half-life, weights that do not sum to 1."""
@@ -108,6 +161,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if sum(map(parse_weight, self.position_weights)) != 1:
             written = ", ".join(self.position_weights)
             raise ValueError(f'position_weights {written} do not sum to 1; the default is "2/5", "1/5", "2/5".')
+        if self.model == "custom" and self.custom_weights is None:
+            raise ValueError(
+                'model is custom and custom_weights are missing; give them, like {"from_start": ["3"]}, or choose '
+                "another model."
+            )
 
 
 class Touch(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,12 +204,13 @@ class PartnerStanding(msgspec.Struct, frozen=True, kw_only=True):
 
     Statuses are (effective_from_ms, status) in any order; own_customers are the partner himself as a
     customer. Only the status "active" earns; before the first entry a partner counts as active. Leave
-    own_customers empty for a partner who may refer himself.
+    own_customers empty for a partner who may refer himself. group is what custom weights go by.
     """
 
     partner_id: str
     statuses: tuple[tuple[int, str], ...] = ()
     own_customers: frozenset[str] = frozenset()
+    group: str | None = None
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,8 +275,9 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """Something that got nothing, and why.
 
-    touch is a touch id, "code:" + text, "click_id:" + text, "binding" or "lead_id"; detail holds the figures
-    for the sentence a person reads.
+    touch is a touch id, "code:" + text, "click_id:" + text, "binding" or "lead_id"; touches that a cap left out
+    are told together as "capped:" + their level or "capped:refused". detail holds the figures for the sentence
+    a person reads.
     """
 
     touch: str

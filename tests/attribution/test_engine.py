@@ -10,6 +10,7 @@ from attribution.types import (
     CodeEntry,
     Conversion,
     Credit,
+    CustomWeights,
     Journey,
     PartnerStanding,
     Settings,
@@ -466,4 +467,58 @@ def test_capped_journey_reports_what_was_cut():
     decision = decide(*clicks, model="linear")
 
     assert len(decision.credits) == 2000
-    assert rejected(decision) == {"1000": "capped"}
+    (cut,) = decision.rejections
+    assert (cut.touch, cut.partner_id, cut.at_ms, cut.reason) == ("capped:clicks", None, AT - 2000, "capped")
+    assert cut.detail == {"touches": 2001, "kept": 2000, "from_ms": AT - 2000, "to_ms": AT - 2000}
+
+
+def test_endless_journey_is_told_in_bounded_space_and_time():
+    """A hot key: tens of thousands of touches, most of them refused; the answer stays a page."""
+    good = [make_click(f"g{i}", "anna", at_ms=AT - 60_000 + i) for i in range(20_000)]
+    bots = [make_click(f"b{i}", "boris", at_ms=AT - 60_000 + i, is_bot=True) for i in range(20_000)]
+
+    decision = decide(*good, *bots, model="last_click")
+
+    assert credits_of(decision) == [("g19999", "anna", "1", 1000)]
+    cuts = {entry.touch: entry.detail["touches"] for entry in decision.rejections if entry.reason == "capped"}
+    assert cuts == {"capped:clicks": 20_000, "capped:refused": 20_000}
+    assert len(decision.rejections) == 2 + 1999 + 2000
+
+
+OWN = CustomWeights(from_start=("3",), between="0", from_end=("2",))
+
+
+def test_custom_weights_share_the_sale_and_pass_over_what_weighs_nothing():
+    decision = decide(*THREE, model="custom", custom_weights=OWN)
+
+    assert credits_of(decision) == [("k1", "anna", "3/5", 600), ("k3", "vera", "2/5", 400)]
+    assert rejected(decision) == {"k2": "not_selected"}
+    assert decision.rejections[0].detail == {"level": "clicks", "weight": "0"}
+
+
+def test_custom_weights_that_sum_to_nothing_leave_the_sale_unattributed():
+    """Never linear instead, never the next level: by the program's own weights nobody earned."""
+    weights = CustomWeights(groups={"basic": "0"})
+    journey = Journey(
+        touches=(make_click("k1", "anna", 2), make_click("k2", "anna", 1)),
+        partners=(PartnerStanding(partner_id="anna", group="basic"), PartnerStanding(partner_id="boris")),
+        codes=CODES,
+    )
+    settings = Settings(program_id="P", model="custom", custom_weights=weights)
+
+    decision = attribute(make_sale(coupon="boris10"), journey, settings)
+
+    assert (decision.status, decision.via, decision.credits, decision.commissionable) == (
+        "unattributed",
+        None,
+        (),
+        False,
+    )
+    assert rejected(decision) == {"k1": "not_selected", "k2": "not_selected", "code:boris10": "lower_precedence"}
+    assert [entry.detail for entry in decision.rejections] == [
+        {"level": "clicks", "weight": "0"},
+        {"level": "clicks", "weight": "0"},
+        {"level": "clicks"},
+    ]
+    assert dict(decision.precedence)["clicks"] == "refused"
+    assert dict(decision.precedence)["code"] == "outranked"

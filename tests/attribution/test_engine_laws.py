@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from attribution.engine import attribute
 from attribution.models import MODELS
-from attribution.types import Binding, CodeEntry, Conversion, Journey, PartnerStanding, Settings, Touch
+from attribution.types import Binding, CodeEntry, Conversion, CustomWeights, Journey, PartnerStanding, Settings, Touch
 
 AT = 10_000_000
 NAMES = ("anna", "boris", "gone", "self")
 PARTNERS = (
-    PartnerStanding(partner_id="anna"),
+    PartnerStanding(partner_id="anna", group="gold"),
     PartnerStanding(partner_id="boris"),
     PartnerStanding(partner_id="gone", statuses=((0, "deleted"),)),
     PartnerStanding(partner_id="self", own_customers=frozenset({"c"})),
@@ -66,6 +66,13 @@ settings_ = st.builds(
     coupon_policy=st.sampled_from(["click_first", "coupon_first", "if_involved"]),
     fingerprint_fallback=st.booleans(),
     half_life_seconds=st.integers(1, 60),
+    custom_weights=st.builds(
+        CustomWeights,
+        base=st.sampled_from(["linear", "position_based", "time_decay"]),
+        from_start=st.sampled_from([("3",), ("1", "0.5")]),
+        from_end=st.sampled_from([(), ("2",)]),
+        groups=st.sampled_from([{}, {"gold": "2"}]),
+    ),
 )
 bindings = st.sampled_from(
     [None, None, None, Binding(partner_id="anna", since_ms=5), Binding(partner_id="gone", since_ms=5)]
@@ -81,7 +88,7 @@ journeys = st.builds(
 
 
 @given(sales, journeys, settings_)
-def test_weights_sum_to_one_and_amounts_to_the_amount(sale, journey, settings):
+def test_invariant_01_weights_sum_to_one_and_amounts_to_the_amount(sale, journey, settings):
     decision = attribute(sale, journey, settings)
 
     if decision.status == "attributed":
@@ -113,7 +120,7 @@ def test_only_active_partners_are_credited_and_never_for_themselves(sale, journe
 
 
 @given(sales, journeys, settings_, st.randoms(use_true_random=False))
-def test_order_and_repetition_of_everything_handed_in_decide_nothing(sale, journey, settings, shuffler):
+def test_invariant_02_order_and_repetition_of_everything_handed_in_decide_nothing(sale, journey, settings, shuffler):
     shuffled = {}
     for name in ("touches", "codes", "partners"):
         items = list(getattr(journey, name)) * 2
@@ -134,7 +141,7 @@ def test_contradictory_copies_of_a_touch_do_not_make_order_matter(sale, copies, 
 
 
 @given(sales, journeys, settings_, st.integers(-(10**12), 10**12))
-def test_shift_in_time_moves_the_instants_alone(sale, journey, settings, shift):
+def test_invariant_06_shift_in_time_moves_the_instants_alone(sale, journey, settings, shift):
     def move(record, *names):
         return msgspec.structs.replace(record, **{name: getattr(record, name) + shift for name in names})
 
@@ -157,7 +164,7 @@ def test_shift_in_time_moves_the_instants_alone(sale, journey, settings, shift):
 
 
 @given(sales, journeys, settings_)
-def test_renamed_partners_rename_the_result(sale, journey, settings):
+def test_invariant_07_renamed_partners_rename_the_result(sale, journey, settings):
     # Reversed names also reverse how partners sort, so an order by name would show.
     names = dict(zip(NAMES, ("zed", "yuri", "xena", "will"), strict=True))
 
@@ -178,7 +185,7 @@ def test_renamed_partners_rename_the_result(sale, journey, settings):
 
 
 @given(sales, journeys, settings_, touches)
-def test_ineligible_touch_changes_the_rejections_alone(sale, journey, settings, touch):
+def test_invariant_04_ineligible_touch_changes_the_rejections_alone(sale, journey, settings, touch):
     known = {item.touch_id for item in journey.touches} | {sale.click_id}
     bot = msgspec.structs.replace(touch, touch_id="new", is_bot=True)
     assert "new" not in known
@@ -191,7 +198,7 @@ def test_ineligible_touch_changes_the_rejections_alone(sale, journey, settings, 
 
 
 @given(sales, journeys, settings_, st.integers(1, 20))
-def test_longer_window_never_removes_an_eligible_touch(sale, journey, settings, more):
+def test_invariant_05_longer_window_never_removes_an_eligible_touch(sale, journey, settings, more):
     longer = msgspec.structs.replace(
         settings,
         window_seconds=settings.window_seconds + more,
@@ -209,7 +216,7 @@ def test_longer_window_never_removes_an_eligible_touch(sale, journey, settings, 
 
 
 @given(unique_touches, settings_, st.integers(1, 20))
-def test_longer_window_keeps_the_last_click_and_moves_the_first_click_only_earlier(items, settings, more):
+def test_invariant_05_longer_window_keeps_the_last_click_and_moves_the_first_only_earlier(items, settings, more):
     clicks = tuple(touch for touch in items if touch.kind == "click" and touch.visitor_id == "v")
     instants = {touch.touch_id: touch.at_ms for touch in clicks}
     sale = Conversion(
@@ -228,7 +235,9 @@ def test_longer_window_keeps_the_last_click_and_moves_the_first_click_only_earli
 
 
 @given(sales, journeys, settings_, st.data())
-def test_removing_a_touch_that_got_nothing_keeps_the_winner_of_one_touch_models(sale, journey, settings, data):
+def test_invariant_03_removing_a_touch_that_got_nothing_keeps_the_winner_of_one_touch_models(
+    sale, journey, settings, data
+):
     model = data.draw(st.sampled_from(["first_click", "last_click"]))
     rules = msgspec.structs.replace(settings, model=model, coupon_policy="click_first")
     before = attribute(sale, journey, rules)
@@ -242,8 +251,69 @@ def test_removing_a_touch_that_got_nothing_keeps_the_winner_of_one_touch_models(
         assert (after.credits, after.via) == (before.credits, before.via)
 
 
+@given(unique_touches, settings_, st.sampled_from(["first_click", "last_click"]), st.integers(1, 5_000), st.data())
+def test_invariant_03_touch_on_the_far_side_of_the_winner_changes_nothing(items, settings, model, distance, data):
+    """Earlier than the last click, later than the first: it joins those passed over, whoever it belongs to."""
+    clicks = tuple(touch for touch in items if touch.kind == "click" and touch.visitor_id == "v")
+    sale = Conversion(
+        conversion_id="s1", kind="sale", program_id="P", at_ms=AT, seq=9, amount_minor=5, currency="EUR", visitor_id="v"
+    )
+    rules = msgspec.structs.replace(settings, model=model)
+    before = attribute(sale, Journey(touches=clicks, partners=PARTNERS), rules)
+    if before.credits:
+        (winner,) = [touch for touch in clicks if touch.touch_id == before.credits[0].touch_id]
+        at_ms = winner.at_ms + (-distance if model == "last_click" else distance)
+        added = msgspec.structs.replace(
+            winner, touch_id="new", partner_id=data.draw(st.sampled_from(NAMES)), at_ms=at_ms
+        )
+
+        after = attribute(sale, Journey(touches=(*clicks, added), partners=PARTNERS), rules)
+
+        assert after.credits == before.credits
+        assert "new" in [entry.touch for entry in after.rejections]
+
+
+@given(sales, journeys, settings_, st.integers(2, 1000))
+def test_invariant_09_credits_grow_with_the_amount_to_one_unit_each(sale, journey, settings, times):
+    larger = msgspec.structs.replace(sale, amount_minor=sale.amount_minor * times)
+
+    one, many = attribute(sale, journey, settings), attribute(larger, journey, settings)
+
+    assert [credit.weight for credit in one.credits] == [credit.weight for credit in many.credits]
+    for decision, amount in ((one, sale.amount_minor), (many, larger.amount_minor)):
+        assert all(abs(credit.amount_minor - Fraction(credit.weight) * amount) < 1 for credit in decision.credits)
+
+
 @given(sales, journeys, settings_)
-def test_all_models_agree_where_one_touch_is_eligible(sale, journey, settings):
+def test_invariant_11_journeys_merged_are_decided_as_their_union(sale, journey, settings):
+    """It decides nothing whether touches stand under visitors linked to the customer or under the buyer's own."""
+    linked = msgspec.structs.replace(journey, visitors=frozenset({"phone"}))
+    union = msgspec.structs.replace(
+        linked,
+        touches=tuple(
+            msgspec.structs.replace(touch, visitor_id="v") if touch.visitor_id == "phone" else touch
+            for touch in journey.touches
+        ),
+    )
+    buyer = msgspec.structs.replace(sale, visitor_id="v")
+
+    assert attribute(buyer, linked, settings) == attribute(buyer, union, settings)
+
+
+@given(sales, journeys, settings_, st.integers(1, 10**9), st.sampled_from(["deleted", "active", "deactivated"]))
+def test_invariant_13_status_changes_touch_no_conversion_before_their_instant(sale, journey, settings, later, status):
+    changed = msgspec.structs.replace(
+        journey,
+        partners=tuple(
+            msgspec.structs.replace(item, statuses=(*item.statuses, (AT + later, status))) for item in journey.partners
+        ),
+    )
+
+    assert attribute(sale, changed, settings) == attribute(sale, journey, settings)
+
+
+@given(sales, journeys, settings_)
+def test_invariant_10_all_models_agree_where_one_touch_is_eligible(sale, journey, settings):
     decisions = [attribute(sale, journey, msgspec.structs.replace(settings, model=model)) for model in MODELS]
 
     linear = attribute(sale, journey, msgspec.structs.replace(settings, model="linear"))

@@ -26,7 +26,7 @@ def test_visitors_of_one_person_share_the_smallest_id(links, keys):
 
 
 @given(LINKS, st.randoms(use_true_random=False))
-def test_order_and_repetition_of_links_decide_nothing(links, shuffler):
+def test_invariant_11_order_and_repetition_of_links_decide_nothing(links, shuffler):
     again = links * 2
     shuffler.shuffle(again)
 
@@ -42,7 +42,7 @@ def test_every_linked_visitor_has_a_key_that_is_its_own_key(links):
 
 
 @given(LINKS, LINKS)
-def test_folding_is_associative(left, right):
+def test_invariant_11_folding_is_associative(left, right):
     """Folding the keys of one part into the other equals folding both at once."""
     whole = fold_identity(left + right)
 

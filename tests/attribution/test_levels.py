@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from attribution.levels import CAP_HALF, cap_touches, order_touches, sort_touches
+from attribution.levels import CAP_HALF, Cut, order_touches, sort_touches
 from attribution.types import Conversion, Journey, PartnerStanding, Settings, Touch
 
 AT = 10_000_000
@@ -128,9 +128,15 @@ def test_touch_handed_in_twice_counts_once_and_the_earlier_record_stands():
     assert order_touches([late, early]) == order_touches([early, late]) == [early]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2 * CAP_HALF])
-def test_journey_up_to_the_cap_is_kept_whole(count):
-    assert len(cap_touches([make_click(str(i)) for i in range(count)])) == count
+@pytest.mark.parametrize("count", [1, 2 * CAP_HALF])
+@pytest.mark.parametrize("is_bot", [False, True])
+def test_journey_up_to_the_cap_is_kept_whole(count, is_bot):
+    clicks = [make_click(str(i), visitor_id="v", at_ms=i, is_bot=is_bot) for i in range(count)]
+
+    sorted_touches = sort(*clicks)
+
+    assert len(sorted_touches.eligible.get("clicks", ())) + len(sorted_touches.refused) == count
+    assert sorted_touches.cuts == ()
 
 
 def test_journey_over_the_cap_keeps_the_first_and_the_latest_thousand():
@@ -140,15 +146,37 @@ def test_journey_over_the_cap_keeps_the_first_and_the_latest_thousand():
 
     kept = names(sorted_touches.eligible["clicks"])
     assert kept == [str(i) for i in (*range(1000), *range(1002, 2002))]
-    assert [(entry.touch.touch_id, entry.refusal.reason) for entry in sorted_touches.refused] == [
-        ("1000", "capped"),
-        ("1001", "capped"),
-    ]
-    assert sorted_touches.refused[0].refusal.detail == {"touches": 2002, "kept": 2000}
+    assert sorted_touches.refused == ()
+    assert sorted_touches.cuts == (Cut(name="clicks", touches=2002, kept=2000, from_ms=1000, to_ms=1001),)
 
 
-def test_ineligible_touches_never_push_an_eligible_one_over_the_cap():
+def test_refused_touches_over_the_cap_are_told_once():
+    bots = [make_click(f"b{i:04}", visitor_id="v", at_ms=i, is_bot=True) for i in range(2 * CAP_HALF + 1)]
+
+    sorted_touches = sort(*bots)
+
+    kept = [entry.touch.touch_id for entry in sorted_touches.refused]
+    assert kept == [f"b{i:04}" for i in (*range(1000), *range(1001, 2001))]
+    assert sorted_touches.cuts == (Cut(name="refused", touches=2001, kept=2000, from_ms=1000, to_ms=1000),)
+
+
+def test_refused_touches_never_push_an_eligible_one_over_the_cap():
+    """A flood of bots, or of clicks after the sale, must not move money; nor must handing them in or not."""
     bots = [make_click(f"b{i}", visitor_id="v", at_ms=i, is_bot=True) for i in range(2100)]
+    late = [make_click(f"l{i}", visitor_id="v", at_ms=AT + 1 + i) for i in range(2100)]
     good = make_click("good", visitor_id="v", at_ms=1050)
 
-    assert sort(*bots, good).eligible == {"clicks": (good,)}
+    assert sort(*bots, *late, good).eligible == sort(good).eligible == {"clicks": (good,)}
+
+
+def test_each_level_has_its_own_cap():
+    clicks = [make_click(f"k{i}", visitor_id="v", at_ms=AT - 3000 + i) for i in range(1500)]
+    views = [make_click(f"i{i}", visitor_id="v", at_ms=AT - 3000 + i, kind="impression") for i in range(1500)]
+
+    sorted_touches = sort(*clicks, *views)
+
+    assert {level: len(touches) for level, touches in sorted_touches.eligible.items()} == {
+        "clicks": 1500,
+        "impressions": 1500,
+    }
+    assert sorted_touches.cuts == ()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.money import apportion, percent_of, refund_delta, split_minor
+from attribution.money import apportion, percent_of, refund_delta, round_parts, split_minor
 
 F = Fraction
 AMOUNTS = st.integers(min_value=-(10**13), max_value=10**13)
@@ -53,6 +53,26 @@ def test_shares_that_cannot_be_apportioned_are_refused(shares):
         apportion(10, shares)
 
 
+@pytest.mark.parametrize(
+    ("exact", "parts"),
+    [
+        ([], []),
+        ([F(1, 2), F(1, 2)], [1, 0]),
+        ([F(-1, 2), F(1, 2)], [0, 0]),
+        ([F(-3, 2), F(1, 4), F(1, 4)], [-1, 0, 0]),
+        ([F(7, 3), F(2, 3)], [2, 1]),
+    ],
+)
+def test_rounded_parts_keep_the_sum(exact, parts):
+    assert round_parts(exact) == parts
+    assert sum(round_parts(exact)) == sum(exact)
+
+
+def test_parts_of_no_whole_number_are_refused():
+    with pytest.raises(ValueError, match="Parts sum to 1/2"):
+        round_parts([F(1, 2)])
+
+
 @given(AMOUNTS, exact_weights())
 def test_split_parts_sum_to_the_amount_and_none_has_the_opposite_sign(amount, weights):
     parts = split_minor(amount, weights)
@@ -63,7 +83,7 @@ def test_split_parts_sum_to_the_amount_and_none_has_the_opposite_sign(amount, we
 
 
 @given(AMOUNTS, exact_weights())
-def test_split_parts_are_less_than_one_unit_from_exact(amount, weights):
+def test_invariant_09_split_parts_are_less_than_one_unit_from_exact(amount, weights):
     parts = split_minor(amount, weights)
 
     assert all(abs(part - amount * weight) < 1 for part, weight in zip(parts, weights, strict=True))
@@ -100,7 +120,7 @@ def test_refund_without_credits_posts_nothing():
 
 
 @given(st.integers(0, 10**9), exact_weights(), st.lists(st.integers(0, 10**9), max_size=8))
-def test_full_refund_in_any_steps_ends_at_zero_for_everyone(amount, weights, stops):
+def test_invariant_09_full_refund_in_any_steps_ends_at_zero_for_everyone(amount, weights, stops):
     nets = [amount, *sorted((stop % (amount + 1) for stop in stops), reverse=True), 0]
 
     standing = split_minor(amount, weights)

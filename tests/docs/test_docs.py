@@ -14,7 +14,10 @@ from httpx2 import ASGITransport, AsyncClient
 
 import snippet
 from attribution.models import MODELS
-from attribution.types import Reason
+from attribution.reports.registry import REPORT_MODELS
+from attribution.scenario import replay
+from attribution.scenario_file import EVENT_TYPES, CodeLine, PartnerLine
+from attribution.types import CustomWeights, Reason
 from fraud_rules.registry import RULES
 from ingest import postback_fields
 from ingest.drops import DropReason
@@ -265,6 +268,30 @@ def test_the_size_table_is_that_of_the_committed_result_and_of_the_built_files()
 def test_every_attribution_reason_and_model_is_documented():
     assert first_names(section("attribution.md", "## Which touches may earn")) == set(Reason.__args__)
     assert first_names(section("attribution.md", "## How the credit is shared")) == set(MODELS)
+    reports = first_names(section("attribution.md", "## Reports that compare models"))
+    assert reports | {"markov_order_2"} == {model.name for model in REPORT_MODELS}
+
+
+def test_the_scenario_of_the_attribution_page_comes_out_as_it_says():
+    page = (DOCS / "attribution.md").read_text()
+    (document,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+
+    (result,) = replay(document.encode())["results"]
+
+    (decision,) = result["final"]
+    assert "Here Anna gets 4990 and `k2` is rejected as `bot`." in page
+    assert [(credit["partner"], credit["amount_minor"]) for credit in decision["credits"]] == [("anna", 4990)]
+    assert decision["rejected"] == {"k2": "bot"}
+
+
+def test_every_setting_and_event_of_a_scenario_file_is_documented():
+    page = (DOCS / "attribution.md").read_text()
+    documented = first_names(section("attribution.md", "## Scenario files"))
+    names = {field.name for shape in EVENT_TYPES.values() for field in msgspec.structs.fields(shape)}
+    names |= {field.name for shape in (PartnerLine, CodeLine, CustomWeights) for field in msgspec.structs.fields(shape)}
+
+    assert set(EVENT_TYPES) <= documented | {"impression"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_every_fraud_rule_is_documented_with_its_family_and_weight():

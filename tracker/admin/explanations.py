@@ -30,8 +30,9 @@ SENTENCE: Mapping[str, str] = {
     "code_expired": mark("The code was valid until %(day)s."),
     "code_other_program": mark("The code belongs to another program."),
     "code_partner_not_involved": mark("The customer clicked no link of the code's owner; the program asks for both."),
-    "capped": mark("One of %(touches)s touches; only the first and last of them, %(kept)s in all, are weighed."),
+    "capped": mark("Of %(touches)s touches only the first and the last ones, %(kept)s in all, are looked at."),
 }
+_NO_WEIGHT = mark("It could have earned; the program's own weights give it nothing.")
 _ALL_CREDIT = mark("It took the whole credit.")
 _PART_CREDIT = mark("It took %(weight)s of the credit.")
 
@@ -58,6 +59,8 @@ def reason_sentence(reason: str, detail: Mapping[str, Any], speech: Translator, 
     """Return one refusal as a sentence with its figures; an unknown reason as it is."""
     if reason not in SENTENCE:
         return reason
+    if reason == "not_selected" and detail.get("weight") == "0":
+        return speech.gettext(_NO_WEIGHT)
     return speech.gettext(SENTENCE[reason], **_figures(detail, speech, time_zone))
 
 
@@ -94,6 +97,8 @@ def _title(touch: str, speech: Translator) -> str:
         return speech.gettext("Code %(code)s", code=text)
     if kind == "click_id":
         return speech.gettext("Click id %(id)s", id=text)
+    if kind == "capped":
+        return speech.gettext("Touches left out")
     if touch == "binding":
         return speech.gettext("Earlier binding of the customer")
     if touch == "lead_id":

@@ -94,7 +94,9 @@ MODEL: Mapping[str, str] = {
     "linear": mark("Equal shares"),
     "position_based": mark("First and last weigh most"),
     "time_decay": mark("Recent clicks weigh more"),
+    "custom": mark("Own weights"),
 }
+CUSTOM_BASE: Mapping[str, str] = {name: MODEL[name] for name in ("linear", "position_based", "time_decay")}
 COUPON_POLICY: Mapping[str, str] = {
     "click_first": mark("Click first, code when there was no click"),
     "coupon_first": mark("Code first"),
@@ -141,11 +143,17 @@ _TERM: Mapping[str, str] = {
     "attribution.fingerprint_fallback": mark("Match by address and browser"),
     "attribution.position_weights": mark("Weights: first, between, last"),
     "attribution.half_life_seconds": mark("Weight halves every"),
+    "attribution.custom_weights": mark("Own weights"),
+    "attribution.custom_weights.base": mark("Weights start from"),
+    "attribution.custom_weights.from_start": mark("Factors of the first clicks"),
+    "attribution.custom_weights.between": mark("Factor of clicks between"),
+    "attribution.custom_weights.from_end": mark("Factors of the last clicks, the last one first"),
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "gpc": GPC,
     "referred_discount.kind": DISCOUNT_KIND,
     "attribution.model": MODEL,
+    "attribution.custom_weights.base": MODEL,
     "attribution.binding": BINDING,
     "attribution.coupon_policy": COUPON_POLICY,
 }
@@ -164,6 +172,7 @@ _SHOWN_TERMS = (
     "commission_on_tax",
     "commission_on_shipping",
 )
+_CUSTOM_TERMS = tuple(path for path in _TERM if path.startswith("attribution.custom_weights."))
 ACTION: Mapping[str, str] = {
     "user.added": mark("Person added"),
     "user.password_changed": mark("Password changed"),
@@ -215,13 +224,16 @@ def named(words: Mapping[str, str], word: str, speech: Translator) -> str:
 
 def term_rows(terms: Mapping[str, Any], speech: Translator) -> list[tuple[str, str]]:
     """Return the settings worth reading at a glance, named and written out."""
-    return [(term_name(path, speech), term_value(path, terms.get(path), speech)) for path in _SHOWN_TERMS]
+    own = _CUSTOM_TERMS if terms.get("attribution.model") == "custom" else ()
+    return [(term_name(path, speech), term_value(path, terms.get(path), speech)) for path in (*_SHOWN_TERMS, *own)]
 
 
 def term_name(path: str, speech: Translator) -> str:
     """Return the name of a setting by its dotted path."""
     if path.startswith("rewards"):
         return speech.gettext("Reward")
+    if path.startswith("attribution.custom_weights.groups."):
+        return speech.gettext("Factor of the group %(group)s", group=path.rpartition(".groups.")[2])
     return named(_TERM, path, speech)
 
 
@@ -237,6 +249,8 @@ def term_value(path: str, value: Any, speech: Translator) -> str:
         return speech.ngettext("%(count)s day", "%(count)s days", value)
     if isinstance(value, int) and path.endswith("_seconds"):
         return speech.duration(value * 1000)
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or "–"
     return "–" if value is None else str(value)
 
 

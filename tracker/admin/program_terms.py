@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from attribution.types import Settings as AttributionSettings
+from tracker.admin.custom_weights import custom_fields, is_custom_typed, read_custom
 from tracker.admin.forms import Form
 from tracker.admin.labels import BINDING, COUPON_POLICY, DISCOUNT_KIND, GPC, MODEL, REWARD_KIND, REWARD_ON
 from tracker.i18n.messages import InputError, msg
@@ -40,6 +41,7 @@ def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> 
         "binding": rules.binding,
         "commission_months": "" if rules.commission_months is None else str(rules.commission_months),
     }
+    values |= custom_fields(rules.custom_weights)
     values |= _discount_fields(settings.referred_discount, currency=currency, speech=speech)
     for index, reward in enumerate(settings.rewards[:REWARD_ROWS]):
         is_percent = reward.kind == "percent"
@@ -82,8 +84,15 @@ def _attribution(form: Form, current: AttributionSettings) -> AttributionSetting
     days = form.whole("window_days", low=1, high=WINDOW_DAYS_MAX)
     kept_seconds = current.window_seconds % _DAY_SECONDS if days == current.window_seconds // _DAY_SECONDS else 0
     months = form.whole("commission_months", low=1, high=_MONTHS_MAX) if form.get("commission_months") else None
+    model = form.choice("model", tuple(MODEL))
+    own = current.custom_weights
+    if model == "custom" or is_custom_typed(form):
+        own = read_custom(form, current.custom_weights)
+        # What is refused is noted on the form and never published; the settings made of it must still be possible.
+        model, own = (model, own) if own else (current.model, current.custom_weights)
     changes: dict[str, Any] = {
-        "model": form.choice("model", tuple(MODEL)),
+        "model": model,
+        "custom_weights": own,
         "window_seconds": days * _DAY_SECONDS + kept_seconds,
         "coupon_policy": form.choice("coupon_policy", tuple(COUPON_POLICY)),
         "binding": form.choice("binding", tuple(BINDING)),

@@ -34,6 +34,31 @@ def test_every_reason_of_the_engine_has_a_sentence(reason, language):
     assert "%(" not in sentence
 
 
+def test_touch_that_own_weights_gave_nothing_says_so():
+    speech = translator_of("en")
+
+    zero = reason_sentence("not_selected", {"level": "clicks", "weight": "0"}, speech, time_zone="UTC")
+
+    assert zero == "It could have earned; the program's own weights give it nothing."
+    assert zero != reason_sentence("not_selected", {"level": "clicks"}, speech, time_zone="UTC")
+
+
+def test_touches_left_out_of_a_long_journey_are_one_line():
+    cut = {
+        "touch": "capped:clicks",
+        "partner": None,
+        "verdict": "rejected",
+        "reason": "capped",
+        "detail": {"touches": 3000, "kept": 2000, "from_ms": 5, "to_ms": 9},
+        "at_ms": 5,
+    }
+
+    (row,) = considered({"considered": [cut]}, translator_of("en"), time_zone="UTC")
+
+    assert (row.title, row.click_id, row.partner_id) == ("Touches left out", None, None)
+    assert row.sentence == "Of 3,000 touches only the first and the last ones, 2,000 in all, are looked at."
+
+
 def test_words_cover_every_level_and_outcome_and_no_reason_is_left_over():
     assert set(SENTENCE) == set(get_args(Reason))
     assert set(review_labels.LEVEL) == set(get_args(Level))

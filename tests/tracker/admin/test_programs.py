@@ -134,6 +134,64 @@ def test_refused_terms_keep_the_note(owner, world, field):
     assert 'value="Autumn"' in page.text
 
 
+OWN = {"model": "custom", "custom_base": "time_decay", "custom_from_start": "3 1,5", "custom_from_end": "2"}
+
+
+def test_own_weights_are_published_shown_and_given_back_by_the_form(owner, world):
+    path = f"/admin/programs/{world.program.program_id}"
+
+    page = owner.send(f"{path}/terms", **{**TERMS, **OWN})
+
+    assert page.status_code == 200
+    for text in ("Own weights", "Weights start from", "Recent clicks weigh more", "3 1.5", "Factor of clicks between"):
+        assert text in page.text
+    again = owner.get(f"{path}/terms").text
+    assert 'value="custom" selected' in again
+    assert 'value="time_decay" selected' in again
+    assert re.search(r'name="custom_from_start"[^>]*value="3 1.5"', again)
+    assert re.search(r'name="custom_between"[^>]*value="1"', again)
+
+
+def test_own_weights_stay_while_another_model_is_in_force(owner, world):
+    path = f"/admin/programs/{world.program.program_id}"
+    owner.send(f"{path}/terms", **{**TERMS, **OWN})
+
+    page = owner.send(f"{path}/terms", **TERMS)
+
+    assert page.status_code == 200
+    assert re.search(r'name="custom_from_end"[^>]*value="2"', owner.get(f"{path}/terms").text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"custom_from_start": "", "custom_from_end": ""}, "custom_from_start", "need a factor"),
+        ({"custom_from_start": "much"}, "custom_from_start", "is no factor"),
+        ({"custom_from_end": "1000"}, "custom_from_end", "is no factor"),
+        ({"custom_from_end": "1 " * 21}, "custom_from_end", "There are 21 factors here; give at most 20"),
+        ({"custom_between": "1 2"}, "custom_between", "There are 2 factors here; give at most 1"),
+        (
+            {"custom_from_start": "0", "custom_between": "0", "custom_from_end": ""},
+            "custom_from_start",
+            "would weigh 0",
+        ),
+        ({"custom_base": "last_click"}, "custom_base", "Choose one"),
+        ({"model": "linear", "custom_from_start": "much"}, "custom_from_start", "is no factor"),
+    ],
+)
+def test_impossible_own_weights_are_refused_beside_their_field(owner, world, fields, field, words):
+    path = f"/admin/programs/{world.program.program_id}"
+    owner.send(f"{path}/terms", **{**TERMS, **OWN})
+
+    page = owner.send(f"{path}/terms", **{**TERMS, **OWN, **fields})
+
+    assert page.status_code == 422
+    error = re.search(rf'id="{field}-error">([^<]+)', page.text)
+    assert error
+    assert words in error[1]
+    assert '<details class="fold" open>' in page.text
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

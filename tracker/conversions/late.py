@@ -25,19 +25,21 @@ def after_clicks(conn: Connection, rows: Sequence[SeenClick]) -> None:
     """Decide again what newly projected clicks concern. Call it in the transaction that stores them."""
     if rows:
         since_ms = min(row.received_at_ms for row in rows) - LATE_MS
-        _decide_again(conn, late_store.concerned_by_clicks(conn, rows, since_ms=since_ms))
+        _decide_again(conn, late_store.concerned_by_clicks(conn, rows, since_ms=since_ms), cause="late_click")
 
 
 def after_identity(conn: Connection, row: ConversionRow) -> None:
     """Decide again the customer's other conversions: a browser of theirs has become known, or their partner."""
-    _decide_again(conn, late_store.of_customer(conn, row, since_ms=row.received_at_ms - LATE_MS))
+    concerned = late_store.of_customer(conn, row, since_ms=row.received_at_ms - LATE_MS)
+    _decide_again(conn, concerned, cause=f"customer:{row.conversion_id}")
 
 
 def after_lead(conn: Connection, lead: ConversionRow) -> None:
     """Decide again the sales that name a lead, once it is decided itself."""
-    _decide_again(conn, late_store.naming_lead(conn, lead, since_ms=lead.received_at_ms - LATE_MS))
+    concerned = late_store.naming_lead(conn, lead, since_ms=lead.received_at_ms - LATE_MS)
+    _decide_again(conn, concerned, cause=f"lead:{lead.conversion_id}")
 
 
-def _decide_again(conn: Connection, conversion_ids: Iterable[str]) -> None:
+def _decide_again(conn: Connection, conversion_ids: Iterable[str], *, cause: str) -> None:
     for conversion_id in conversion_ids:
-        jobs.enqueue(conn, kind=DECIDE, subject_id=conversion_id, run_at_ms=AT_ONCE)
+        jobs.enqueue(conn, kind=DECIDE, subject_id=conversion_id, run_at_ms=AT_ONCE, cause=cause)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, bindparam, delete, or_, select, update
 
 from tracker.clicks.row_statements import read_rows
 from tracker.clicks.tables import identity_links
@@ -132,11 +132,13 @@ def naming_lead(conn: Connection, lead: ConversionRow, *, since_ms: int) -> list
     return list(conn.execute(query.limit(FOUND_MAX)).scalars())
 
 
-def replace_binding(conn: Connection, binding: StoredBinding) -> None:
-    """Bind a customer to the enrollment of an earlier conversion."""
-    fields = fields_of(binding)
-    mine = (bindings.c.program_id == binding.program_id, bindings.c.customer_id == binding.customer_id)
-    conn.execute(update(bindings).where(*mine).values(**fields))
+def replace_binding(conn: Connection, known: StoredBinding, binding: StoredBinding | None) -> None:
+    """Bind a customer to the enrollment of another conversion, or to nobody."""
+    mine = (bindings.c.program_id == known.program_id, bindings.c.customer_id == known.customer_id)
+    if binding is None:
+        conn.execute(delete(bindings).where(*mine))
+    else:
+        conn.execute(update(bindings).where(*mine).values(**fields_of(binding)))
 
 
 def _is_decided(since_ms: int) -> tuple[ColumnElement[bool], ...]:

@@ -25,6 +25,8 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("cause", sa.Text()))
     is_known = sa.text("run_id IS NOT NULL")
     op.create_index("ix_decisions_run", "decisions", ["run_id"], sqlite_where=is_known, postgresql_where=is_known)
+    op.create_index("ix_enrollments_code", "enrollments", ["code"])
+    op.create_index("ix_promo_codes_code", "promo_codes", ["code"])
     op.create_index("ix_conversions_occurred", "conversions", ["program_id", "occurred_at_ms"])
     is_clicked = sa.text("click_at_ms IS NOT NULL")
     op.create_index(

@@ -82,7 +82,7 @@ async def preview_settings(
 ) -> Preview | None:
     """Return what settings would have done to a program's last days, None for an unknown program. Reads only.
 
-    Live conversions alone. Commissions before and after are what terms make due, so that they differ by the terms alone.
+    Live conversions alone. Commissions before and after are what terms make due, so they differ by the terms alone.
     """
     ends_at = clock() + budget_s
     since_ms = now_ms - days * DAY_MS

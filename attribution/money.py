@@ -35,6 +35,8 @@ def split_minor(amount_minor: int, weights: Sequence[Fraction]) -> list[int]:
     """
     if not weights:
         return []
+    if len(weights) == 1 and weights[0] == 1:
+        return [amount_minor]
     if sum(weights) != 1:
         raise ValueError(f"Weights sum to {sum(weights)}; they must sum to 1.")
     sign = -1 if amount_minor < 0 else 1

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Dialect, Select, bindparam, func, select
 
 from attribution.types import Touch
 from tracker.clicks.encoding import pack_browser_id, unpack_browser_id
-from tracker.clicks.row_statements import read_rows
+from tracker.clicks.row_statements import read_tuples
 from tracker.clicks.tables import click_enrollments, click_programs, clicks
 
 # What a touch is made of; engines hand these values on as they are stored.
@@ -69,8 +69,8 @@ def find_touches(
     wanted, clicked = set(visitors), set(named)
     of_visitors = sorted({pack_browser_id(each) for _, each in wanted})
     of_clicks = sorted({*of_visitors, *(pack_browser_id(each) for _, each in clicked)})
-    rows = read_rows(conn, _of_clicks, [(key,) for key in of_clicks])
-    rows += read_rows(conn, _of_visitors, [(key,) for key in of_visitors])
+    rows = read_tuples(conn, _of_clicks, [(key,) for key in of_clicks])
+    rows += read_tuples(conn, _of_visitors, [(key,) for key in of_visitors])
     return sort_touches((row for row in rows if row[0] <= up_to), wanted, clicked, numbers=numbers)
 
 
@@ -91,7 +91,7 @@ def sort_touches(rows: Iterable[PackedTouch], visitors: set[Key], named: set[Key
 
 def read_clicks(conn: Connection, *, after: int, up_to: int) -> list[PackedTouch]:
     """Return stored values of clicks with numbers above one and up to another: a piece of a walk through all."""
-    return read_rows(conn, _between, [(after, up_to)])
+    return read_tuples(conn, _between, [(after, up_to)])
 
 
 def _touch(row: PackedTouch, numbers: Numbering) -> Touch:

@@ -81,7 +81,7 @@ class SqliteDatabase:
             path, name="molva-writer", connect=lambda: _writer_connection(path), close=_close_writer, raw=_raw
         )
         self.inbox = SqliteInbox(path.parent / INBOX_FILE)
-        self._readers = reader_engine(path)
+        self._readers = _reader_engine(path)
 
     async def write(self, transaction: Callable[[Connection], T]) -> T:
         """Run the function in one BEGIN IMMEDIATE transaction on the writer thread."""
@@ -147,8 +147,7 @@ def _begin(conn: Connection) -> None:
     conn.exec_driver_sql("BEGIN")
 
 
-def reader_engine(path: Path) -> AsyncEngine:
-    """Return connections that see one snapshot a transaction and cannot write."""
+def _reader_engine(path: Path) -> AsyncEngine:
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{path}",
         pool_size=READERS,

@@ -58,18 +58,16 @@ async def _recompute(data_dir: Path, asked: Params, *, resume: str | None, bar: 
 @asynccontextmanager
 async def _sides(data_dir: Path) -> AsyncIterator[tuple[Reader, RequestWriter]]:
     """Give who reads and who writes: beside a running server it writes, else both are this process."""
-    if await asyncio.to_thread(ask, data_dir, "migrate", {}) is None:
-        services = await open_services(data_dir)
-        try:
-            yield services.db, RequestWriter(HereWriter(services))
-        finally:
-            await services.close()
-        return
+    is_served = await asyncio.to_thread(ask, data_dir, "migrate", {}) is not None
+    services = None if is_served else await open_services(data_dir)
     reader = open_reader(database_url(load_settings(data_dir), data_dir))
+    server = ServerWriter(lambda command, params: _ask_running(data_dir, command, params))
     try:
-        yield reader, RequestWriter(ServerWriter(lambda command, params: _ask_running(data_dir, command, params)))
+        yield reader, RequestWriter(server if services is None else HereWriter(services))
     finally:
         await reader.close()
+        if services is not None:
+            await services.close()
 
 
 def _ask_running(data_dir: Path, command: str, params: Params) -> Answer:

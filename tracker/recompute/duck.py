@@ -125,6 +125,8 @@ def _open(folder: Path) -> "duckdb.DuckDBPyConnection":
             "preserve_insertion_order": "false",
         },
     )
+    # Ours says how far the whole run is.
+    conn.execute("SET enable_progress_bar = false")
     for table in ("wanted_visitors", "wanted_clicks"):
         conn.execute(f"CREATE TABLE {table} (batch INTEGER, program_number INTEGER, key BLOB)")
     conn.execute(

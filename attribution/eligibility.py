@@ -45,6 +45,9 @@ def status_at(standing: PartnerStanding | None, at_ms: int) -> str:
     """
     if standing is None:
         return UNKNOWN
+    if len(standing.statuses) == 1:  # nearly everybody: active since joining
+        ((from_ms, status),) = standing.statuses
+        return status if from_ms <= at_ms else ACTIVE
     begun = [entry for entry in standing.statuses if entry[0] <= at_ms]
     if not begun:
         return ACTIVE

@@ -32,6 +32,9 @@ from attribution.types import (
     Via,
 )
 
+# Goes up with every change that may decide a conversion otherwise; runs over many conversions are of one version.
+ENGINE_VERSION = 1
+
 VIAS: dict[Level, Via] = {
     "binding": "binding",
     "lead_id": "lead_id",

@@ -112,7 +112,11 @@ def order_touches(touches: Iterable[Touch]) -> list[Touch]:
     for touch in touches:
         known = first.setdefault(touch.touch_id, touch)
         # The text of the whole record settles contradictory copies, so that the order handed in decides nothing.
-        if known != touch and (*_moment_of(touch), repr(touch)) < (*_moment_of(known), repr(known)):
+        if (
+            known is not touch
+            and known != touch
+            and (*_moment_of(touch), repr(touch)) < (*_moment_of(known), repr(known))
+        ):
             first[touch.touch_id] = touch
     return sorted(first.values(), key=_moment_of)
 

@@ -16,6 +16,9 @@ from attribution.types import DEFAULT_HALF_LIFE_SECONDS, CustomWeights, ModelNam
 
 BILLION: Final = 1_000_000_000  # time-decay weights are whole parts of it, so they are the same on every machine
 
+_ALL: Final = Fraction(1)
+_NONE: Final = Fraction(0)
+
 _FRACTION_BITS: Final = 128  # bits of the exponent that are used; far below one part in a billion
 _SCALE_BITS: Final = 160  # fixed point; 32 guard bits swallow the rounding of 128 multiplications
 
@@ -157,7 +160,7 @@ def weigh(model: ModelName, path: TouchPath) -> tuple[Fraction, ...]:
 
 
 def _all_to(winner: int, count: int) -> list[Fraction]:
-    return [Fraction(int(index == winner)) for index in range(count)]
+    return [_ALL if index == winner else _NONE for index in range(count)]
 
 
 def _half_roots() -> tuple[int, ...]:

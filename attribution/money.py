@@ -42,6 +42,8 @@ def split_minor(amount_minor: int, weights: Sequence[Fraction]) -> list[int]:
     """
     if not weights:
         return []
+    if len(weights) == 1 and weights[0] == 1:
+        return [amount_minor]
     shares, unit = _to_integers(weights)
     if sum(shares) != unit:
         raise ValueError(f"Weights sum to {Fraction(sum(shares), unit)}; they must sum to 1.")

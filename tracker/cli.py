@@ -31,6 +31,7 @@ from tracker.operations.commands import OPERATIONS
 from tracker.operations.types import OperationError
 from tracker.privacy.commands import save_answer, saved_text
 from tracker.processes import serve_with_workers
+from tracker.recompute.command_line import recompute
 from tracker.services import open_services
 from tracker.serving import PortError, serve, work
 from tracker.settings import SettingsError, database_url, load_settings
@@ -89,6 +90,10 @@ def run(arguments: Namespace) -> int:
             serve_with_workers(data_dir, host=arguments.host, port=arguments.port, workers=arguments.workers)
         return 0
     configure_logs("error")
+    if command == "attribution recompute":
+        answer = recompute(data_dir, cli_arguments.params_of(arguments), shows_progress=not arguments.json)
+        _say(arguments, answer, cli_texts.TEXTS[command])
+        return 0
     if command == "migrate" and arguments.check:
         return _check_schema(data_dir, arguments)
     return _ask(data_dir, command, arguments)

@@ -4,8 +4,10 @@ import os
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from typing import Any
 
+from attribution.models import MODELS
 from tracker.keys.types import KINDS
 from tracker.quarantine.types import VERDICTS
+from tracker.recompute.engines import ENGINES
 from tracker.users.types import ROLES
 
 _NOT_PARAMS = frozenset({"command", "data_dir", "json"})
@@ -124,10 +126,23 @@ def _people(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParse
     add.add_argument("--code", help="A-Z, 0-9 and hyphens; without it one is made from the name")
 
 
+def _recompute(command: ArgumentParser) -> None:
+    command.add_argument("--program", help="only this program")
+    command.add_argument("--since", metavar="T", help="only what happened since a day or instant")
+    command.add_argument("--dry-run", action="store_true", help="only tell who would gain and who would lose")
+    command.add_argument("--engine", choices=tuple(ENGINES), default="lookup", help="what finds the clicks (lookup)")
+    command.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
+    command.add_argument("--model", choices=tuple(MODELS), help="what if this model had been in force; changes nothing")
+    command.add_argument("--window-days", type=int, metavar="N", help="what if this window had been in force")
+
+
 def _checks(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
     attribution = _group(commands, "attribution", "the attribution engine")
     replay = _add(attribution, "attribution replay", common, help="decide a scenario file; needs no database")
     replay.add_argument("file")
+    _recompute(
+        _add(attribution, "attribution recompute", common, help="decide conversions again with all that is known")
+    )
     _add(_group(commands, "ledger", "the ledger"), "ledger verify", common, help="hold every row against every law")
     _add(_group(commands, "audit", "the audit trail"), "audit verify", common, help="walk the chain of entries")
     update = _add(_group(commands, "geo", "country and network files"), "geo update", common, help="fetch newer ones")

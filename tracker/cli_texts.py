@@ -6,6 +6,7 @@ from typing import Any
 from tracker.geo.update import update_text
 from tracker.operations.texts import backup_text, doctor_text, restore_text
 from tracker.privacy.commands import PRIVACY_TEXTS
+from tracker.recompute.command_line import recompute_text
 
 Answer = dict[str, Any]
 Text = Callable[[Answer], str]
@@ -128,4 +129,5 @@ TEXTS: dict[str, Text] = {
     "events replay": _judged_text,
     "events discard": _judged_text,
     **PRIVACY_TEXTS,
+    "attribution recompute": recompute_text,
 }

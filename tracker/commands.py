@@ -22,6 +22,7 @@ from tracker.operations.trial import TRIAL_COMMANDS
 from tracker.partners import store as partners
 from tracker.privacy.commands import PRIVACY_COMMANDS
 from tracker.programs import store as programs
+from tracker.recompute.commands import RUN_COMMANDS
 from tracker.services import Services
 from tracker.users import store as users
 from tracker.users.passwords import check_password, hash_password, new_password
@@ -203,6 +204,7 @@ COMMANDS: dict[str, Command] = {
     **TRIAL_COMMANDS,
     **EVENT_COMMANDS,
     **PRIVACY_COMMANDS,
+    **RUN_COMMANDS,
 }
 
 

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tracker.clicks import store as clicks
-from tracker.conversions.late import DECIDE
+from tracker.conversions.late import DECIDE, REVISIT, revisit
 from tracker.conversions.process import process_conversion
 from tracker.event_retention import purge_custom_events, purge_refused_events
 from tracker.idempotency import store as idempotency
@@ -91,8 +91,13 @@ async def verify_ledger(services: Services) -> None:
     await services.ledger_watch.look(services.db, services.stopping, now_ms=services.now_ms())
 
 
+async def revisit_conversions(services: Services, subject_id: str) -> None:
+    """Ask for new decisions about what a change of terms concerns."""
+    await services.db.write(lambda conn: revisit(conn, subject_id))
+
+
 # How to do each kind of job; an unknown kind is a failed job, shown to the operator.
-JOBS: dict[str, Callable[[Services, str], Awaitable[None]]] = {DECIDE: process_conversion}
+JOBS: dict[str, Callable[[Services, str], Awaitable[None]]] = {DECIDE: process_conversion, REVISIT: revisit_conversions}
 
 TASKS: tuple[Task, ...] = (
     Task(description="decide conversions", run=decide_conversions, period_s=1.0, is_urgent=True),

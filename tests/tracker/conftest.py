@@ -233,7 +233,7 @@ def unseeded_world(database_url: str, tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def world_with() -> Callable[..., Any]:
     """What opens a world with settings of the test's own."""
     return open_world

@@ -20,7 +20,7 @@ from tracker.db.row_statements import change_rows, read_rows
 from tracker.db.rows import as_struct, fields_of
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
-TOUCHES_MAX = 4000  # clicks of one visitor that are loaded; the engine keeps the first and last thousand
+TOUCHES_MAX = 4000  # clicks of one person that are loaded: the first half and the last half
 PROJECTION = "clicks"
 
 
@@ -121,17 +121,17 @@ def visitors_of(conn: Connection, customer_id: str) -> list[str]:
 
 
 def clicks_of_visitors(conn: Connection, *, program_id: str, visitors: Sequence[str]) -> list[ClickRow]:
-    """Return the clicks of some visitors, oldest first."""
+    """Return the clicks of some visitors, oldest first; of more than TOUCHES_MAX the first half and the last half."""
     number = dictionaries.program_number(conn, program_id) if visitors else None
     if number is None:
         return []
-    query = (
-        select(clicks)
-        .where(clicks.c.program_number == number, clicks.c.seq.in_(_seqs_of_visitors(visitors)))
-        .order_by(clicks.c.received_at_ms - clicks.c.age_ms, clicks.c.seq)
-        .limit(TOUCHES_MAX)
-    )
-    return _unpacked(conn, query)
+    query = select(clicks).where(clicks.c.program_number == number, clicks.c.seq.in_(_seqs_of_visitors(visitors)))
+    moment = (clicks.c.received_at_ms - clicks.c.age_ms, clicks.c.seq)
+    found = _unpacked(conn, query.order_by(*moment).limit(TOUCHES_MAX + 1))
+    if len(found) <= TOUCHES_MAX:
+        return found
+    last = _unpacked(conn, query.order_by(*(part.desc() for part in moment)).limit(TOUCHES_MAX // 2))
+    return found[: TOUCHES_MAX // 2] + last[::-1]
 
 
 def find_click(conn: Connection, *, program_id: str, click_id: str) -> ClickRow | None:

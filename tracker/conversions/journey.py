@@ -4,8 +4,7 @@
 partner's standing belongs to the program.
 """
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -23,10 +22,11 @@ from tracker.clicks import store as clicks
 from tracker.clicks.types import ClickRow
 from tracker.conversions import store
 from tracker.conversions.base import commission_base
-from tracker.conversions.types import ConversionRow
+from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit
 from tracker.db.ids import IdError, canonical_id
 from tracker.links import store as links
 from tracker.partners import store as partners
+from tracker.partners.types import PromoCode
 from tracker.programs.types import Program
 
 
@@ -40,31 +40,53 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     clicks: tuple[ClickRow, ...]
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What was loaded of one conversion. Named: the browser's own id of the click that it names."""
+
+    visitors: frozenset[str]
+    touches: tuple[Touch, ...]
+    named: str | None
+    codes: tuple[CodeEntry, ...]
+    inherited: tuple[Credit, ...] | None
+    binding: Binding | None
+
+
 def load_case(conn: Connection, row: ConversionRow, program: Program) -> Case:
     """Return what attribution needs for a lead or sale."""
-    visitors = [] if row.customer_id is None else clicks.visitors_of(conn, row.customer_id)
-    visitors += [one for one in _browser_ids("vis", row.visitor_id) if one not in visitors]
+    visitors = visitors_with(row, [] if row.customer_id is None else clicks.visitors_of(conn, row.customer_id))
     seen = clicks.clicks_of_visitors(conn, program_id=row.program_id, visitors=visitors)
     named = _named_click(conn, row)
     if named is not None and all(click.click_id != named.click_id for click in seen):
         seen.append(named)
-    codes = _codes(conn, row)
-    inherited = _inherited(conn, row)
-    binding = _binding(conn, row)
-    concerned = {click.enrollment_id for click in seen} | {code.partner_id for code in codes}
-    concerned |= {credit.partner_id for credit in inherited or ()}
-    if binding is not None:
-        concerned.add(binding.partner_id)
-    journey = Journey(
-        touches=tuple(_touch(click) for click in seen),
+    known = Known(
         visitors=frozenset(visitors),
-        codes=codes,
-        partners=_standings(conn, concerned),
-        binding=binding,
+        touches=tuple(_touch(click) for click in seen),
+        named=None if named is None else named.click_id,
+        codes=codes_of(links.codes_like(conn, sent_codes(row))),
+        inherited=_inherited(conn, row),
+        binding=_binding(conn, row),
     )
+    histories = partners.histories_of(conn, sorted(concerned_by(known)))
+    conversion, journey = assemble(row, program, known, histories=histories)
+    return Case(row=row, program=program, conversion=conversion, journey=journey, clicks=tuple(seen))
+
+
+def concerned_by(known: Known) -> set[str]:
+    """Return the enrollments whose standing decides."""
+    concerned = {touch.partner_id for touch in known.touches} | {code.partner_id for code in known.codes}
+    concerned |= {credit.partner_id for credit in known.inherited or ()}
+    if known.binding is not None:
+        concerned.add(known.binding.partner_id)
+    return {partner_id for partner_id in concerned if partner_id is not None}
+
+
+def assemble(
+    row: ConversionRow, program: Program, known: Known, *, histories: Mapping[str, Sequence[tuple[int, str]]]
+) -> tuple[Conversion, Journey]:
+    """Return what the engine looks at; pure. Histories: by enrollment, at least those that `concerned_by` names."""
     conversion = Conversion(
         conversion_id=row.conversion_id,
-        kind=_judged_kind(row),
+        kind="lead" if row.kind == "lead" else "sale",
         program_id=row.program_id,
         at_ms=row.occurred_at_ms,
         seq=row.seq,
@@ -72,13 +94,28 @@ def load_case(conn: Connection, row: ConversionRow, program: Program) -> Case:
         currency=row.currency or program.currency,
         visitor_id=row.visitor_id,
         customer_id=row.customer_id,
-        click_id=row.click_id if named is None else named.click_id,
+        click_id=row.click_id if known.named is None else known.named,
         coupon=row.promo_code,
         partner_code=row.partner_code,
         is_test=not row.livemode,
-        inherited=inherited,
+        inherited=known.inherited,
     )
-    return Case(row=row, program=program, conversion=conversion, journey=journey, clicks=tuple(seen))
+    journey = Journey(
+        touches=known.touches,
+        visitors=known.visitors,
+        codes=known.codes,
+        partners=tuple(
+            PartnerStanding(partner_id=one, statuses=tuple(histories.get(one, ())))
+            for one in sorted(concerned_by(known))
+        ),
+        binding=known.binding,
+    )
+    return conversion, journey
+
+
+def visitors_with(row: ConversionRow, visitors: list[str]) -> list[str]:
+    """Return a customer's visitors and the conversion's own."""
+    return visitors + [one for one in browser_ids("vis", row.visitor_id) if one not in visitors]
 
 
 def find_lead(conn: Connection, row: ConversionRow) -> ConversionRow | None:
@@ -98,7 +135,7 @@ def find_lead(conn: Connection, row: ConversionRow) -> ConversionRow | None:
     return lead
 
 
-def _browser_ids(prefix: str, given: str | None) -> list[str]:
+def browser_ids(prefix: str, given: str | None) -> list[str]:
     """Return the ids a given one may stand for: the browser's own, or the shown form with its prefix.
 
     Browsers make these ids, so one may itself begin like a prefix; the literal reading comes first.
@@ -107,15 +144,11 @@ def _browser_ids(prefix: str, given: str | None) -> list[str]:
 
 
 def _named_click(conn: Connection, row: ConversionRow) -> ClickRow | None:
-    for click_id in _browser_ids("clk", row.click_id):
+    for click_id in browser_ids("clk", row.click_id):
         click = clicks.find_click(conn, program_id=row.program_id, click_id=click_id)
         if click is not None:
             return click
     return None
-
-
-def _judged_kind(row: ConversionRow) -> Literal["lead", "sale"]:
-    return "lead" if row.kind == "lead" else "sale"
 
 
 def _touch(click: ClickRow) -> Touch:
@@ -132,8 +165,13 @@ def _touch(click: ClickRow) -> Touch:
     )
 
 
-def _codes(conn: Connection, row: ConversionRow) -> tuple[CodeEntry, ...]:
-    sent = [code for code in (row.promo_code, row.partner_code) if code]
+def sent_codes(row: ConversionRow) -> list[str]:
+    """Return the codes a report named, as sent."""
+    return [code for code in (row.promo_code, row.partner_code) if code]
+
+
+def codes_of(found: Iterable[PromoCode]) -> tuple[CodeEntry, ...]:
+    """Return stored codes as the engine knows them."""
     return tuple(
         CodeEntry(
             code=known.code,
@@ -141,34 +179,36 @@ def _codes(conn: Connection, row: ConversionRow) -> tuple[CodeEntry, ...]:
             program_id=known.program_id,
             valid_to_ms=known.valid_to_ms,
         )
-        for known in links.codes_like(conn, sent)
+        for known in found
     )
 
 
 def _inherited(conn: Connection, row: ConversionRow) -> tuple[Credit, ...] | None:
     lead = find_lead(conn, row)
     decision = None if lead is None else store.newest_decision(conn, lead.conversion_id)
-    if lead is None or decision is None or decision.status != "attributed" or lead.status == "rejected":
+    if lead is None or decision is None:
+        return None
+    return inherited_from(lead, status=decision.status, parts=store.credits_of(conn, decision.decision_id))
+
+
+def inherited_from(lead: ConversionRow, *, status: str, parts: Iterable[StoredCredit]) -> tuple[Credit, ...] | None:
+    """Return the credits a sale inherits of a lead, None when there are none. Status, parts: of its decision."""
+    if status != "attributed" or lead.status == "rejected":
         return None
     return tuple(
         Credit(touch_id=part.touch, partner_id=part.enrollment_id, weight=part.weight, amount_minor=part.amount_minor)
-        for part in store.credits_of(conn, decision.decision_id)
+        for part in parts
     )
 
 
 def _binding(conn: Connection, row: ConversionRow) -> Binding | None:
-    """Return the customer's binding, unless this very conversion made it or it was made by what happened later."""
     if row.customer_id is None:
         return None
-    bound = store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id)
+    return binding_for(row, store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id))
+
+
+def binding_for(row: ConversionRow, bound: StoredBinding | None) -> Binding | None:
+    """Return the customer's binding, unless this very conversion made it or it was made by what happened later."""
     if bound is None or bound.conversion_id == row.conversion_id or bound.since_ms > row.occurred_at_ms:
         return None
     return Binding(partner_id=bound.enrollment_id, since_ms=bound.since_ms)
-
-
-def _standings(conn: Connection, enrollment_ids: Iterable[str]) -> tuple[PartnerStanding, ...]:
-    histories = partners.histories_of(conn, sorted(set(enrollment_ids)))
-    return tuple(
-        PartnerStanding(partner_id=enrollment_id, statuses=tuple(history))
-        for enrollment_id, history in sorted(histories.items())
-    )

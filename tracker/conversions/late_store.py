@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, and_, bindparam, delete, or_, select, update
 
 from tracker.clicks.tables import identity_links
 from tracker.conversions.tables import bindings, conversions
@@ -132,11 +132,40 @@ def naming_lead(conn: Connection, lead: ConversionRow, *, since_ms: int) -> list
     return list(conn.execute(query.limit(FOUND_MAX)).scalars())
 
 
-def replace_binding(conn: Connection, binding: StoredBinding) -> None:
-    """Bind a customer to the enrollment of an earlier conversion."""
-    fields = fields_of(binding)
-    mine = (bindings.c.program_id == binding.program_id, bindings.c.customer_id == binding.customer_id)
-    conn.execute(update(bindings).where(*mine).values(**fields))
+class Decided(NamedTuple):
+    """A decided conversion and the codes it named, as codes are stored."""
+
+    conversion_id: str
+    seq: int
+    codes: frozenset[str]
+
+
+def happened_since(conn: Connection, program_id: str, *, since_ms: int, after_seq: int) -> list[Decided]:
+    """Return decided conversions that happened since an instant, at most FOUND_MAX, in the order of their numbers."""
+    columns = ("conversion_id", "seq", "promo_code", "partner_code")
+    query = select(*(conversions.c[name] for name in columns)).where(
+        conversions.c.program_id == program_id,
+        conversions.c.occurred_at_ms >= since_ms,
+        conversions.c.seq > after_seq,
+        *_is_decided(0),
+    )
+    return [
+        Decided(
+            row.conversion_id,
+            row.seq,
+            frozenset(each.strip().upper() for each in (row.promo_code, row.partner_code) if each),
+        )
+        for row in conn.execute(query.order_by(conversions.c.seq).limit(FOUND_MAX))
+    ]
+
+
+def replace_binding(conn: Connection, known: StoredBinding, binding: StoredBinding | None) -> None:
+    """Bind a customer to the enrollment of another conversion, or to nobody."""
+    mine = (bindings.c.program_id == known.program_id, bindings.c.customer_id == known.customer_id)
+    if binding is None:
+        conn.execute(delete(bindings).where(*mine))
+    else:
+        conn.execute(update(bindings).where(*mine).values(**fields_of(binding)))
 
 
 def _is_decided(since_ms: int) -> tuple[ColumnElement[bool], ...]:

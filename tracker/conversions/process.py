@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from attribution.binding import partner_to_bind
-from attribution.engine import attribute
+from attribution.engine import ENGINE_VERSION, attribute
 from attribution.types import Decision
 from fraud_rules.engine import Judgement, judge
 from fraud_rules.registry import RULES, required_facts
@@ -22,12 +22,13 @@ from tracker.audit import store as audit
 from tracker.cases.opening import freeze_new_lines, open_cases_for
 from tracker.conversions import late_store, store
 from tracker.conversions.base import refunded_total
+from tracker.conversions.binding import next_binding
 from tracker.conversions.decide import dues, refund_status, status_of
 from tracker.conversions.explain import explain
 from tracker.conversions.facts import load_facts
 from tracker.conversions.journey import Case, find_lead, load_case
 from tracker.conversions.late import DECIDE, after_identity, after_lead
-from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit, StoredDecision
+from tracker.conversions.types import ConversionRow, StoredCredit, StoredDecision
 from tracker.db.ids import new_id
 from tracker.i18n.messages import mark
 from tracker.jobs import store as jobs
@@ -41,6 +42,8 @@ from tracker.rewards.calculate import RewardedCredit
 from tracker.services import Services
 
 ACTOR = "system:conversions"
+BROUGHT = mark("Commission for a conversion you brought.")
+COMPUTED_AGAIN = mark("Whose merit conversions are was computed again with everything known.")
 JUDGED_MAX = 5  # credited partners of one conversion that are judged; more share cents
 
 _NEEDS = required_facts(RULES)
@@ -57,7 +60,8 @@ async def process_conversion(services: Services, conversion_id: str) -> None:
 
 def process(conn: Connection, conversion_id: str, *, now_ms: int) -> None:
     """Do what `process_conversion` does inside a transaction at hand."""
-    if not jobs.is_waiting(conn, kind=DECIDE, subject_id=conversion_id):
+    waiting = jobs.waiting(conn, kind=DECIDE, subject_id=conversion_id)
+    if waiting is None:
         return
     # Struck off first: a sale that names a lead that names the sale must end somewhere.
     jobs.finish(conn, kind=DECIDE, subject_id=conversion_id)
@@ -74,7 +78,7 @@ def process(conn: Connection, conversion_id: str, *, now_ms: int) -> None:
     lead = find_lead(conn, row)
     if lead is not None:
         process(conn, lead.conversion_id, now_ms=now_ms)
-    _process_earning(conn, row, program, at_ms=at_ms)
+    _process_earning(conn, row, program, at_ms=at_ms, why=Why(cause=waiting.cause))
     if row.kind == "lead":
         after_lead(conn, row)
     for refund in store.refunds_of(conn, row) if row.kind == "sale" else []:
@@ -82,20 +86,45 @@ def process(conn: Connection, conversion_id: str, *, now_ms: int) -> None:
             jobs.enqueue(conn, kind=DECIDE, subject_id=refund.conversion_id, run_at_ms=now_ms)
 
 
-def _process_earning(conn: Connection, row: ConversionRow, program: Program, *, at_ms: int) -> None:
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """What asked for a decision: a fact that came in, or a run; neither for the report itself."""
+
+    cause: str | None = None
+    run_id: str | None = None
+
+
+def decide_in_run(conn: Connection, conversion_id: str, *, run_id: str, now_ms: int) -> StoredDecision | None:
+    """Decide a lead or sale again with everything known, as a late fact does; return the decision that counts now.
+
+    None for a conversion that is gone, waits for its first decision, or is a refund.
+    """
+    row = store.get_conversion(conn, conversion_id)
+    if row is None or row.kind == "refund" or row.status == "received":
+        return None
+    program = programs.program_as_of(conn, row.program_id, row.occurred_at_ms)
+    if program is None:
+        return None
+    at_ms = now_ms if row.livemode else now_ms + programs.test_offset_ms(conn, row.program_id)
+    decision = _process_earning(conn, row, program, at_ms=at_ms, why=Why(cause=f"run:{run_id}", run_id=run_id))
+    if row.kind == "lead":
+        after_lead(conn, row)
+    return decision
+
+
+def _process_earning(conn: Connection, row: ConversionRow, program: Program, *, at_ms: int, why: Why) -> StoredDecision:
     """Decide a lead or sale: whose merit, what it earns, whether a person must look."""
     case = load_case(conn, row, program)
     decision = attribute(case.conversion, case.journey, program.settings.attribution)
-    stored = _save_decision(conn, case, decision, at_ms=at_ms)
+    stored = _save_decision(conn, case, decision, at_ms=at_ms, why=why)
     credited = partner_to_bind(decision.credits)
     clicked_at_ms = _clicked_at(case, decision)
     store.set_credited(conn, row.conversion_id, enrollment_id=credited, click_at_ms=clicked_at_ms)
-    _bind(conn, case, decision, credited)
+    _bind(conn, case, credited)
     refunded_minor = refunded_total(row, _booked_refunds(conn, row))
     occasion = Occasion(
         cause=f"decision:{stored.decision_id}",
         reason_code="conversion",
-        public_text=PublicText(message=mark("Commission for a conversion you brought.")),
+        public_text=PublicText(message=BROUGHT if why.run_id is None else COMPUTED_AGAIN),
         actor=ACTOR,
         at_ms=at_ms,
     )
@@ -121,6 +150,7 @@ def _process_earning(conn: Connection, row: ConversionRow, program: Program, *, 
         before={"status": row.status},
         after={"status": status, "via": decision.via, "commissions": _summary(posted)},
     )
+    return stored
 
 
 def _process_refund(conn: Connection, row: ConversionRow, *, now_ms: int, at_ms: int) -> None:
@@ -178,7 +208,7 @@ def _booked_refunds(conn: Connection, sale: ConversionRow) -> list[ConversionRow
     return [refund for refund in store.refunds_of(conn, sale) if refund.status == "accepted"]
 
 
-def _save_decision(conn: Connection, case: Case, decision: Decision, *, at_ms: int) -> StoredDecision:
+def _save_decision(conn: Connection, case: Case, decision: Decision, *, at_ms: int, why: Why) -> StoredDecision:
     """Store a decision as a new version, unless the inputs are those of the newest one."""
     digest = _digest(case)
     known = store.newest_decision(conn, case.row.conversion_id)
@@ -192,7 +222,8 @@ def _save_decision(conn: Connection, case: Case, decision: Decision, *, at_ms: i
         conversion_id=case.row.conversion_id,
         version=known.version + 1 if known else 1,
         decided_at_ms=at_ms,
-        cause="reported" if known is None else "confirmed",
+        cause="reported" if known is None else why.cause or "confirmed",
+        run_id=why.run_id,
         status=decision.status,
         via=decision.via,
         settings_version=case.program.version,
@@ -222,6 +253,7 @@ def _digest(case: Case) -> bytes:
     """Return SHA-256 of everything the decision was made from, in an order that does not depend on loading."""
     journey = msgspec.to_builtins(case.journey)
     inputs: dict[str, Any] = {
+        "engine": ENGINE_VERSION,
         "conversion": case.conversion,
         "settings": case.program.settings.attribution,
         "journey": {name: sorted(journey[name], key=repr) for name in ("touches", "visitors", "codes", "partners")},
@@ -307,28 +339,21 @@ def _clicked_at(case: Case, decision: Decision) -> int | None:
     return max(instants, default=None)
 
 
-def _bind(conn: Connection, case: Case, decision: Decision, credited: str | None) -> None:
-    """Bind the customer at the first verified attributed conversion, where the program binds.
-
-    First is what happened first: one reported late takes the binding over, and what was bound by it is decided again.
-    """
+def _bind(conn: Connection, case: Case, credited: str | None) -> None:
+    """Keep the customer's binding right; where it moves, the customer's other conversions are decided again."""
     row = case.row
-    binds = case.program.settings.attribution.binding == "first_conversion" and decision.status == "attributed"
-    if not binds or credited is None or row.customer_id is None or row.trust != "verified":
+    if row.customer_id is None:
         return
     known = store.binding_of(conn, program_id=row.program_id, customer_id=row.customer_id)
-    binding = StoredBinding(
-        program_id=row.program_id,
-        customer_id=row.customer_id,
-        enrollment_id=credited,
-        since_ms=row.occurred_at_ms,
-        conversion_id=row.conversion_id,
-    )
-    if known is None:
+    binds = case.program.settings.attribution.binding == "first_conversion"
+    binding = next_binding(row, known, credited=credited, binds=binds)
+    if binding == known:
+        return
+    if known is not None:
+        late_store.replace_binding(conn, known, binding)
+    elif binding is not None:
         store.insert_binding(conn, binding)
-    elif row.occurred_at_ms < known.since_ms or (known.conversion_id == row.conversion_id and known != binding):
-        late_store.replace_binding(conn, binding)
-        after_identity(conn, row)
+    after_identity(conn, row)
 
 
 def _summary(posted: list[NewTransfer]) -> list[dict[str, Any]]:

@@ -115,6 +115,21 @@ conversions = table(
     ),
     # Query: newest conversions of a program (admin, API).
     Index("ix_conversions_program_seq", "program_id", "livemode", "seq"),
+    # Query: conversions of a program from an instant on (deciding again, previews of settings).
+    Index("ix_conversions_occurred", "program_id", "occurred_at_ms"),
+    # Query: the newest delays from click to conversion (fraud facts), read from the index alone.
+    Index(
+        "ix_conversions_delays",
+        "program_id",
+        "livemode",
+        "kind",
+        "status",
+        "seq",
+        "occurred_at_ms",
+        "click_at_ms",
+        sqlite_where=text("click_at_ms IS NOT NULL"),
+        postgresql_where=text("click_at_ms IS NOT NULL"),
+    ),
 )
 
 decisions = append_only(
@@ -124,7 +139,10 @@ decisions = append_only(
     Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
     Column("version", Int64, CheckConstraint("version >= 1", name="version_positive"), nullable=False),
     Column("decided_at_ms", Int64, nullable=False),
+    # "reported", "confirmed", or the fact that came later: "late_click", "lead:cnv_…", "run:run_…"; see late.py.
     Column("cause", Str, nullable=False),
+    # The run that made it; null: it was made as facts came in. No foreign key: SQLite adds none to a guarded table.
+    Column("run_id", Id("run")),
     Column("status", Str, nullable=False),
     Column("via", Str),
     Column("settings_version", Int64, nullable=False),
@@ -132,6 +150,13 @@ decisions = append_only(
     # The whole explanation: window, considered touches with reasons, precedence.
     Column("explanation", Json, nullable=False),
     UniqueConstraint("conversion_id", "version"),
+    # Query: what a run decided.
+    Index(
+        "ix_decisions_run",
+        "run_id",
+        sqlite_where=text("run_id IS NOT NULL"),
+        postgresql_where=text("run_id IS NOT NULL"),
+    ),
 )
 
 credits = append_only(  # noqa: A001  # The table is called credits, as in the explanation.

@@ -72,6 +72,7 @@ class StoredDecision(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     decided_at_ms: int
     cause: str
+    run_id: str | None = None
     status: str
     via: str | None
     settings_version: int

@@ -19,6 +19,7 @@ from tracker.partners import tables as partners
 from tracker.privacy import tables as privacy
 from tracker.programs import tables as programs
 from tracker.quarantine import tables as quarantine
+from tracker.recompute import tables as recompute
 from tracker.users import tables as users
 
 FEATURES = (
@@ -38,6 +39,7 @@ FEATURES = (
     idempotency,
     installation,
     privacy,
+    recompute,
 )
 
 __all__ = ["APPEND_ONLY", "FEATURES", "METADATA"]

@@ -35,14 +35,26 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str = ""
 
 
-def enqueue(conn: Connection, *, kind: str, subject_id: str, run_at_ms: int) -> None:
-    """Make sure the work will be done; asked for twice it is done once."""
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that is still to be done, and what asked for it."""
+
+    cause: str | None
+
+
+def enqueue(conn: Connection, *, kind: str, subject_id: str, run_at_ms: int, cause: str | None = None) -> None:
+    """Make sure the work will be done; asked for twice it is done once, for the first cause."""
     mine = (jobs.c.kind == kind) & (jobs.c.subject_id == subject_id)
     again = update(jobs).where(mine).values(run_at_ms=run_at_ms, leased_until_ms=0, attempts=0)
     if conn.execute(again).rowcount == 0:
         conn.execute(
             insert(jobs).values(
-                kind=kind, subject_id=subject_id, run_at_ms=run_at_ms, leased_until_ms=0, attempts=0, last_error=""
+                kind=kind,
+                subject_id=subject_id,
+                run_at_ms=run_at_ms,
+                leased_until_ms=0,
+                attempts=0,
+                last_error="",
+                cause=cause,
             )
         )
 
@@ -76,10 +88,11 @@ def is_any_due(conn: Connection, *, now_ms: int) -> bool:
     return conn.execute(due.limit(1)).first() is not None
 
 
-def is_waiting(conn: Connection, *, kind: str, subject_id: str) -> bool:
-    """Tell whether the work is still to be done."""
-    query = select(jobs.c.seq).where(jobs.c.kind == kind, jobs.c.subject_id == subject_id)
-    return conn.execute(query).first() is not None
+def waiting(conn: Connection, *, kind: str, subject_id: str) -> Waiting | None:
+    """Return the work if it is still to be done."""
+    query = select(jobs.c.cause).where(jobs.c.kind == kind, jobs.c.subject_id == subject_id)
+    row = conn.execute(query).first()
+    return None if row is None else Waiting(cause=row.cause)
 
 
 def finish(conn: Connection, *, kind: str, subject_id: str) -> None:

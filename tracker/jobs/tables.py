@@ -15,6 +15,8 @@ jobs = table(
     Column("leased_until_ms", Int64, nullable=False),
     Column("attempts", Int64, nullable=False),
     Column("last_error", Str, nullable=False),
+    # What asked for it; null: the thing itself.
+    Column("cause", Str),
     UniqueConstraint("kind", "subject_id"),
     # Query: the next job that is due.
     Index("ix_jobs_due", "run_at_ms", "seq"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, exists, insert, or_, select
 
 from tracker.audit.store import record
+from tracker.conversions.late import after_code
 from tracker.db.ids import new_id
 from tracker.db.rows import as_struct, fields_of, text_found
 from tracker.i18n.messages import InputError, msg
@@ -65,6 +66,7 @@ def add_promo_code(
     values = fields_of(promo)
     conn.execute(insert(promo_codes).values(values))
     record(conn, at_ms=now_ms, actor=actor, action="promo_code.created", object_id=promo.code_id, after=values)
+    after_code(conn, promo.program_id, code=promo.code, now_ms=now_ms, cause=f"code:{promo.code_id}")
     return promo
 
 

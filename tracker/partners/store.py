@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from tracker.audit.store import record
+from tracker.conversions.late import after_code, after_terms
 from tracker.db.ids import new_id
 from tracker.db.rows import as_struct, fields_of, text_found
 from tracker.i18n.messages import InputError, msg
@@ -85,6 +86,7 @@ def add_partner(
     _insert_status(conn, enrollment_id, status="active", reason_code="joined", actor=actor, now_ms=now_ms)
     after = {"program_id": program_id, "partner_id": partner.partner_id, "code": given, "status": "active"}
     record(conn, at_ms=now_ms, actor=actor, action="enrollment.created", object_id=enrollment_id, after=after)
+    after_code(conn, program_id, code=given, now_ms=now_ms, cause=f"code:{enrollment_id}")
     link = insert_link(conn, enrollment_id=enrollment_id, code=given, destination=target, actor=actor, now_ms=now_ms)
     return NewPartner(partner_id=partner.partner_id, enrollment_id=enrollment_id, code=given, slug=link.slug)
 
@@ -124,6 +126,7 @@ def change_status(
         before={"status": enrollment.status},
         after={"status": status, "reason_code": reason_code},
     )
+    after_terms(conn, enrollment.program_id, effective_from_ms=now_ms, cause=f"status:{enrollment_id}")
     changed = get_enrollment(conn, enrollment_id)
     assert changed is not None
     return changed

@@ -38,6 +38,8 @@ enrollments = table(
     Column("created_at_ms", Int64, nullable=False),
     UniqueConstraint("program_id", "partner_id"),
     UniqueConstraint("program_id", "code"),
+    # Query: whose code a report named, in any program (attribution).
+    Index("ix_enrollments_code", "code"),
 )
 
 enrollment_statuses = append_only(
@@ -71,6 +73,8 @@ promo_codes = table(
     Column("valid_to_ms", Int64),
     Column("created_at_ms", Int64, nullable=False),
     UniqueConstraint("program_id", "code"),
+    # Query: whose code a report named, in any program (attribution).
+    Index("ix_promo_codes_code", "code"),
 )
 
 partner_logins = table(

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
 from tracker.audit.store import record
+from tracker.conversions.late import after_terms
 from tracker.db.ids import new_id
 from tracker.i18n.currencies import check_currency
 from tracker.i18n.messages import InputError, msg
@@ -88,6 +89,7 @@ def publish_version(
         before=msgspec.to_builtins(current.settings),
         after=msgspec.to_builtins(terms),
     )
+    after_terms(conn, program_id, effective_from_ms=published.effective_from_ms, cause=f"terms:{published.version}")
     return published
 
 

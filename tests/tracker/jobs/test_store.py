@@ -30,7 +30,7 @@ def test_finished_work_is_gone(database, run) -> None:
     run(database.write(lambda conn: store.finish(conn, kind="k", subject_id="a")))
     run(database.write(lambda conn: store.finish(conn, kind="k", subject_id="a")))
 
-    assert not run(database.read(lambda conn: store.is_waiting(conn, kind="k", subject_id="a")))
+    assert run(database.read(lambda conn: store.waiting(conn, kind="k", subject_id="a"))) is None
     assert not run(database.read(lambda conn: store.is_any_due(conn, now_ms=NOW)))
 
 

@@ -1,0 +1,305 @@
+"""Measure deciding again: one conversion at a time, in batches, and everything with DuckDB.
+
+`PYTHONPATH=.:benchmarks/storage python benchmarks/attribution/run.py --clicks 1000000`. Every ratio is made of two
+figures of one run on one machine. See README.md beside this file.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import resource
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fill import EVERYTHING, fill
+from sqlalchemy import Connection
+
+from attribution.engine import attribute
+from tracker.clicks.encoding import pack_browser_id
+from tracker.clicks.touches import find_touches, numbering, read_clicks
+from tracker.conversions.journey import load_case
+from tracker.db.opening import open_database
+from tracker.db.reading import SqliteReader
+from tracker.programs import store as programs
+from tracker.recompute import apply, facts_store, plan
+from tracker.recompute.checksum import result_digest
+from tracker.recompute.duck import CLICK_SCHEMA, as_arrow
+from tracker.recompute.engines import open_engine
+from tracker.recompute.facts import load_batch
+from tracker.recompute.lookup import wanted_by
+from tracker.recompute.run import run_through
+from tracker.recompute.simulate import simulate
+from tracker.recompute.types import WhatIf
+from tracker.recompute.writers import HereWriter, RequestWriter
+from tracker.services import Services
+from tracker.settings import Settings
+
+SAMPLE = 20_000  # conversions decided in batches
+ONE_BY_ONE = 2_000  # conversions decided alone, which takes far longer each
+PIECE = 200_000
+WINDOW_MS = 30 * 86_400_000
+
+# Every touch in the window with the weights of three models: what a warehouse would do, and no more.
+BARE = """
+WITH touches AS (
+  SELECT v.conversion, c.seq, c.enrollment_number, v.at_ms - (c.received_at_ms - c.age_ms) AS age_ms,
+    row_number() OVER w AS place, count(*) OVER (PARTITION BY v.conversion) AS touches,
+    pow(2, -(v.at_ms - (c.received_at_ms - c.age_ms)) / 604800000.0) AS decay
+  FROM 'clicks.parquet' c JOIN conversions v
+    ON v.visitor = coalesce(c.visitor_key, c.click_key)
+    AND c.received_at_ms - c.age_ms BETWEEN v.at_ms - {window} AND v.at_ms
+  WHERE c.is_bot = 0 AND c.program_number = 1
+  WINDOW w AS (PARTITION BY v.conversion ORDER BY c.received_at_ms - c.age_ms, c.seq)
+)
+SELECT count(*), count(DISTINCT conversion), sum(CASE WHEN place = touches THEN 1.0 ELSE 0 END), sum(1.0 / touches),
+  sum(share)
+FROM (SELECT *, decay / sum(decay) OVER (PARTITION BY conversion) AS share FROM touches)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clicks", type=int, default=1_000_000)
+    parser.add_argument("--conversions", type=int, help="default: one of fifty clicks")
+    parser.add_argument("--folder", type=Path, help="keep the data here; used again when it is there")
+    parser.add_argument("--out", type=Path, help="write the figures here, too")
+    asked = parser.parse_args()
+    conversions = asked.conversions or asked.clicks // 50
+    folder = asked.folder or Path(tempfile.mkdtemp(prefix="molva-attribution-"))
+    try:
+        if not (folder / "molva.db").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            began = time.perf_counter()
+            asyncio.run(fill(folder, click_count=asked.clicks, conversion_count=conversions))
+            print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)
+        figures = {"clicks": asked.clicks, "conversions": conversions}
+        for name, measure in MEASURES.items():
+            figures[name] = apart(measure, folder)
+            print(name, json.dumps(figures[name]), flush=True)
+        bare, full = figures["bare_duckdb"], figures["full_duckdb"]
+        figures["full_to_bare"] = round(full["seconds"] / bare["seconds"], 2)
+        figures["full_to_bare_with_export"] = round(full["seconds"] / (bare["seconds"] + bare["export_seconds"]), 2)
+        print(json.dumps({name: figures[name] for name in ("full_to_bare", "full_to_bare_with_export")}))
+        if asked.out:
+            asked.out.write_text(json.dumps(figures, indent=2) + "\n")
+    finally:
+        if asked.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def apart(measure: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Measure in a process of its own and add the most memory it had."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_measure, args=(measure, folder, theirs))
+    process.start()
+    answer: dict[str, Any] = ours.recv()
+    process.join(60)
+    return answer
+
+
+def _measure(measure: Callable[[Path], dict[str, Any]], folder: Path, out: Any) -> None:
+    figures = measure(folder)
+    figures["most_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    out.send(figures)
+
+
+def incremental(folder: Path) -> dict[str, Any]:
+    """Decisions a second against bare look-ups of the same conversions' touches."""
+    return asyncio.run(_incremental(folder))
+
+
+async def _incremental(folder: Path) -> dict[str, Any]:
+    database = open_database(f"sqlite:///{folder / 'molva.db'}")
+    reader = SqliteReader(folder / "molva.db")
+    try:
+        found = await reader.read(lambda conn: facts_store.walk_conversions(conn, EVERYTHING))
+        # All over the history, as late facts are.
+        sample = plan.group(found[:: max(len(found) // SAMPLE, 1)])
+        for _ in range(2):  # The first time warms the caches for all of them.
+            bare = bare_rate(folder, [row for group in sample for row in group])
+            told = await reader.read(lambda conn: _batches(conn, sample))
+        # As the worker does it: on the writer's connection.
+        alone = await database.write(lambda conn: _alone(conn, sample[:: max(len(sample) // ONE_BY_ONE, 1)]))
+    finally:
+        await reader.close()
+        await database.close()
+    rates = {"bare_per_s": round(bare), **{name: round(rate) for name, rate in (told | alone).items()}}
+    return rates | {
+        "fetch_and_decide_to_bare": round(told["fetch_and_decide_per_s"] / bare, 3),
+        "decide_in_batches_to_bare": round(told["decide_in_batches_per_s"] / bare, 3),
+        "decide_alone_to_bare": round(alone["decide_alone_per_s"] / bare, 3),
+    }
+
+
+def bare_rate(folder: Path, rows: list[plan.Light]) -> float:
+    """Look all touches of conversions up in plain Python and sqlite3, and return conversions a second."""
+    conn = sqlite3.connect(folder / "molva.db")
+    visitors = {
+        row[0]: pack_browser_id(row[1]) for row in conn.execute("SELECT conversion_id, visitor_id FROM conversions")
+    }
+    columns = "seq, enrollment_number, click_key, visitor_key, received_at_ms, age_ms, is_bot"
+    query = (
+        f"SELECT {columns} FROM clicks WHERE visitor_key = ?1 UNION ALL "
+        f"SELECT {columns} FROM clicks WHERE click_key = ?1 AND visitor_key IS NULL"
+    )
+    began = time.perf_counter()
+    touches = sum(len(conn.execute(query, (visitors[row.conversion],)).fetchall()) for row in rows)
+    rate = len(rows) / (time.perf_counter() - began)
+    conn.close()
+    assert touches
+    return rate
+
+
+def _batches(conn: Connection, sample: list[list[plan.Light]]) -> dict[str, float]:
+    """Return conversions a second in batches: step by step and as a whole."""
+    world, numbers = facts_store.load_world(conn, None), numbering(conn)
+    spent = {"load": 0.0, "fetch": 0.0, "decide": 0.0}
+    count = 0
+    for number, part in enumerate(plan.cut(sample)):
+        began = time.perf_counter()
+        batch = load_batch(conn, part, number=number, now_ms=0)
+        loaded = time.perf_counter()
+        touches = find_touches(conn, *wanted_by(batch), numbers=numbers, up_to=10**15)
+        fetched = time.perf_counter()
+        simulate(batch, world, touches, WhatIf())
+        decided = time.perf_counter()
+        spent = {
+            "load": spent["load"] + loaded - began,
+            "fetch": spent["fetch"] + fetched - loaded,
+            "decide": spent["decide"] + decided - fetched,
+        }
+        count += len(batch.members)
+    return {
+        **{f"{name}_per_s": count / seconds for name, seconds in spent.items()},
+        "fetch_and_decide_per_s": count / (spent["fetch"] + spent["decide"]),
+        "decide_in_batches_per_s": count / sum(spent.values()),
+    }
+
+
+def _alone(conn: Connection, sample: list[list[plan.Light]]) -> dict[str, float]:
+    """Return conversions a second as deciding one of them does it, and of the pure function within."""
+    rows = facts_store.conversions_of(conn, [row.conversion for group in sample for row in group])
+    spent, pure = 0.0, 0.0
+    for row in rows:
+        began = time.perf_counter()
+        program = programs.program_as_of(conn, row.program_id, row.occurred_at_ms)
+        assert program is not None
+        case = load_case(conn, row, program)
+        loaded = time.perf_counter()
+        attribute(case.conversion, case.journey, program.settings.attribution)
+        ended = time.perf_counter()
+        spent, pure = spent + ended - began, pure + ended - loaded
+    return {"decide_alone_per_s": len(rows) / spent, "pure_function_per_s": len(rows) / pure}
+
+
+def bare_duckdb(folder: Path) -> dict[str, Any]:
+    """Weigh all touches in DuckDB alone, from Parquet; making the file is told apart."""
+    return asyncio.run(_bare_duckdb(folder))
+
+
+async def _bare_duckdb(folder: Path) -> dict[str, Any]:
+    began = time.perf_counter()
+    reader = SqliteReader(folder / "molva.db")
+    try:
+        await _export(reader, folder / "clicks.parquet")
+    finally:
+        await reader.close()
+    exported = time.perf_counter()
+    raw = sqlite3.connect(folder / "molva.db")
+    rows = raw.execute("SELECT seq, visitor_id, occurred_at_ms FROM conversions").fetchall()
+    raw.close()
+    conversions = pa.table(
+        {
+            "conversion": pa.array([row[0] for row in rows]),
+            "visitor": pa.array([pack_browser_id(row[1]) for row in rows], type=pa.binary()),
+            "at_ms": pa.array([row[2] for row in rows]),
+        }
+    )
+    conn = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")})
+    conn.register("conversions", conversions)
+    query = BARE.format(window=WINDOW_MS).replace("'clicks.parquet'", f"'{folder / 'clicks.parquet'}'")
+    asked = time.perf_counter()
+    touches, attributed, *_ = conn.execute(query).fetchone()
+    ended = time.perf_counter()
+    return {
+        "seconds": round(ended - asked, 2),
+        "export_seconds": round(exported - began, 2),
+        "touches": touches,
+        "attributed": attributed,
+    }
+
+
+async def _export(database: SqliteReader, path: Path) -> None:
+    last = await database.read(lambda conn: int(conn.exec_driver_sql("SELECT max(seq) FROM clicks").scalar_one()))
+    with pq.ParquetWriter(path, CLICK_SCHEMA) as out:
+        for after in range(0, last, PIECE):
+            rows = await database.read(lambda conn, a=after: read_clicks(conn, after=a, up_to=a + PIECE))
+            out.write_table(as_arrow(rows, CLICK_SCHEMA))
+
+
+def full_duckdb(folder: Path) -> dict[str, Any]:
+    """Do a whole dry run with DuckDB."""
+    return asyncio.run(_full(folder, "duckdb"))
+
+
+def full_lookup(folder: Path) -> dict[str, Any]:
+    """Do a whole dry run by the indexes."""
+    return asyncio.run(_full(folder, "lookup"))
+
+
+class Times:
+    """When a run was told of its first and last progress."""
+
+    def __init__(self) -> None:
+        self.walked_at = 0.0
+
+    def walked(self, clicks: int, of: int) -> None:
+        """Note when all clicks were walked through."""
+        if clicks >= of:
+            self.walked_at = time.perf_counter()
+
+    def decided(self, conversions: int, of: int) -> None:
+        """Nothing to note."""
+
+
+async def _full(folder: Path, engine: Any) -> dict[str, Any]:
+    database = open_database(f"sqlite:///{folder / 'molva.db'}")
+    services = Services(data_dir=folder, settings=Settings(), secret=b"of the benchmark, 32 bytes long.", db=database)
+    times = Times()
+    reader = SqliteReader(folder / "molva.db")
+    try:
+        began = time.perf_counter()
+        writer = RequestWriter(HereWriter(services))
+        run = await apply.start_run(services, apply.Asked(engine=engine, is_dry_run=True), actor="benchmark")
+        run = await run_through(
+            run, open_engine(engine), reader=reader, writer=writer, progress=times, now_ms=services.now_ms
+        )
+        ended = time.perf_counter()
+    finally:
+        await reader.close()
+        await database.close()
+    told = {"seconds": round(ended - began, 2), "decided": run.decided}
+    if times.walked_at:
+        told["until_clicks_were_walked"] = round(times.walked_at - began, 2)
+    return told | {"digest": result_digest(run.decided, run.digest_sum)}
+
+
+MEASURES: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "incremental": incremental,
+    "bare_duckdb": bare_duckdb,
+    "full_duckdb": full_duckdb,
+    "full_lookup": full_lookup,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Deciding stays O(log n): every query it asks is answered by an index, however long the history."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tracker.clicks.touches import find_touches, numbering
+from tracker.conversions import store
+from tracker.conversions.late import AT_ONCE, DECIDE
+from tracker.conversions.process import process
+from tracker.jobs import store as jobs
+from tracker.recompute.facts_store import walk_conversions
+from tracker.recompute.types import Scope
+
+# The plans are SQLite's; PostgreSQL has the same indexes and chooses by its statistics.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def plans_of(world: Any, transaction: Any, *, writes: bool = False) -> list[tuple[str, str]]:
+    """Run a transaction and return each SELECT it made with SQLite's plan for it."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    def run(conn: Any) -> list[tuple[str, str]]:
+        event.listen(conn.engine, "before_cursor_execute", note)
+        try:
+            transaction(conn)
+        finally:
+            event.remove(conn.engine, "before_cursor_execute", note)
+        return [
+            (statement, " / ".join(row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)))
+            for statement, values in seen
+        ]
+
+    return world.write(run) if writes else world.read(run)
+
+
+@pytest.fixture
+def sold(world: Any) -> str:
+    visitor = world.click()
+    world.track("lead", {"external_id": "lead-1", "visitor_id": visitor})
+    body = world.sale(visitor_id=visitor, promo_code="ANNA", customer={"external_id": "p", "email": "p@mail.example"})
+    return world.track("sale", body | {"lead_id": "lead-1", "ip": "203.0.113.80"}).json()["id"]
+
+
+def test_no_query_of_deciding_scans_a_table(world, sold: str) -> None:
+    def decide(conn: Any) -> None:
+        jobs.enqueue(conn, kind=DECIDE, subject_id=sold, run_at_ms=AT_ONCE)
+        process(conn, sold, now_ms=world.services.now_ms())
+
+    plans = plans_of(world, decide, writes=True)
+
+    assert len(plans) > 20
+    scanned = [(statement, plan) for statement, plan in plans if "SCAN" in plan and "SCAN CONSTANT ROW" not in plan]
+    assert scanned == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (
+            lambda conn, row: store.first_received_at(conn, program_id=row.program_id, livemode=True),
+            "ix_conversions_program_seq (program_id=? AND livemode=?)",
+        ),
+        (
+            lambda conn, row: store.click_delays(conn, row, kind="sale", limit=1000),
+            "COVERING INDEX ix_conversions_delays (program_id=? AND livemode=? AND kind=? AND status=? AND seq<?)",
+        ),
+    ],
+    ids=["first of a program", "delays"],
+)
+def test_the_history_of_a_program_is_read_in_the_order_of_an_index(world, sold: str, ask: Any, index: str) -> None:
+    row = world.read(lambda conn: store.get_conversion(conn, sold))
+
+    ((_, plan),) = plans_of(world, lambda conn: ask(conn, row))
+
+    assert index in plan
+    assert "TEMP B-TREE" not in plan, "it would read the whole history to sort it"
+
+
+def test_touches_are_found_by_index_for_one_and_for_many(world, sold: str) -> None:
+    def find(conn: Any) -> None:
+        key = (world.program_id, "visitor")
+        find_touches(conn, {key}, {key}, numbers=numbering(conn), up_to=10**9)
+
+    plans = [plan for statement, plan in plans_of(world, find) if "FROM clicks" in statement]
+
+    assert len(plans) == 2
+    assert "sqlite_autoindex_clicks_1 (click_key=?)" in plans[0]
+    assert "ix_clicks_visitor (visitor_key=?)" in plans[1]
+
+
+def test_what_happened_since_an_instant_is_found_by_index(world, sold: str) -> None:
+    scope = Scope(program_id=world.program_id, since_ms=1, click_watermark=9, conversion_watermark=9)
+
+    ((_, plan),) = plans_of(world, lambda conn: walk_conversions(conn, scope))
+
+    assert "SEARCH conversions USING" in plan

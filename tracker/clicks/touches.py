@@ -1,0 +1,127 @@
+"""Clicks as attribution looks at them, for many visitors at once: a few columns, and no texts.
+
+Computing many decisions again reads them here; deciding one conversion reads whole clicks in `store.py`, which stand in
+its explanation.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Dialect, Select, bindparam, func, select
+
+from attribution.types import Touch
+from tracker.clicks.encoding import pack_browser_id, unpack_browser_id
+from tracker.clicks.tables import click_enrollments, click_programs, clicks
+from tracker.db.row_statements import read_tuples
+
+# What a touch is made of; engines hand these values on as they are stored.
+COLUMNS = (
+    "seq",
+    "program_number",
+    "enrollment_number",
+    "click_key",
+    "visitor_key",
+    "livemode",
+    "received_at_ms",
+    "age_ms",
+    "is_bot",
+)
+Key = tuple[str, str]  # program, and the browser's id of a visitor or click
+PackedTouch = Sequence[Any]  # values in the order of COLUMNS
+
+_COLUMNS = tuple(clicks.c[name] for name in COLUMNS)
+
+
+class Numbering(msgspec.Struct, frozen=True, kw_only=True):
+    """What the numbers in clicks stand for."""
+
+    programs: Mapping[int, str]
+    enrollments: Mapping[int, str]
+
+
+class Touches(msgspec.Struct, frozen=True, kw_only=True):
+    """Touches by the key they were asked for."""
+
+    by_visitor: dict[Key, list[Touch]]
+    by_click: dict[Key, Touch]
+
+
+def numbering(conn: Connection) -> Numbering:
+    """Return the numbers of every program and enrollment that has clicks."""
+    programs = select(click_programs.c.program_number, click_programs.c.program_id)
+    enrollments = select(click_enrollments.c.enrollment_number, click_enrollments.c.enrollment_id)
+    return Numbering(
+        programs={row[0]: row[1] for row in conn.execute(programs)},
+        enrollments={row[0]: row[1] for row in conn.execute(enrollments)},
+    )
+
+
+def newest_seq(conn: Connection) -> int:
+    """Return the number of the newest click, 0 without any."""
+    return conn.execute(select(func.max(clicks.c.seq))).scalar_one() or 0
+
+
+def find_touches(
+    conn: Connection, visitors: Iterable[Key], named: Iterable[Key], *, numbers: Numbering, up_to: int
+) -> Touches:
+    """Return the clicks of visitors and the clicks named, as far as they are numbered up to `up_to`; by the indexes."""
+    wanted, clicked = set(visitors), set(named)
+    of_visitors = sorted({pack_browser_id(each) for _, each in wanted})
+    of_clicks = sorted({*of_visitors, *(pack_browser_id(each) for _, each in clicked)})
+    rows = read_tuples(conn, _of_clicks, [(key,) for key in of_clicks])
+    rows += read_tuples(conn, _of_visitors, [(key,) for key in of_visitors])
+    return sort_touches((row for row in rows if row[0] <= up_to), wanted, clicked, numbers=numbers)
+
+
+def sort_touches(rows: Iterable[PackedTouch], visitors: set[Key], named: set[Key], *, numbers: Numbering) -> Touches:
+    """Return stored values as touches by the keys they were asked for; what nobody asked for is left out."""
+    found = Touches(by_visitor={}, by_click={})
+    # A click may be found by both of its keys.
+    for row in {row[0]: row for row in rows}.values():
+        touch = _touch(row, numbers)
+        visitor = (touch.program_id, touch.visitor_id or "")
+        if visitor in visitors:
+            found.by_visitor.setdefault(visitor, []).append(touch)
+        click = (touch.program_id, touch.touch_id)
+        if click in named:
+            found.by_click[click] = touch
+    return found
+
+
+def read_clicks(conn: Connection, *, after: int, up_to: int) -> list[PackedTouch]:
+    """Return stored values of clicks with numbers above one and up to another: a piece of a walk through all."""
+    return read_tuples(conn, _between, [(after, up_to)])
+
+
+def _touch(row: PackedTouch, numbers: Numbering) -> Touch:
+    seq, program, enrollment, click_key, visitor_key, livemode, received_at_ms, age_ms, is_bot = row
+    click_id = unpack_browser_id(click_key)
+    return Touch(
+        touch_id=click_id,
+        kind="click",
+        partner_id=numbers.enrollments[enrollment],
+        program_id=numbers.programs[program],
+        visitor_id=click_id if visitor_key is None else unpack_browser_id(visitor_key) or None,
+        at_ms=received_at_ms - age_ms,
+        seq=seq,
+        is_test=not livemode,
+        is_bot=bool(is_bot),
+    )
+
+
+def _keyed(name: str) -> Callable[[Dialect, int], Select[Any]]:
+    def build(_dialect: Dialect, rows: int) -> Select[Any]:
+        column = clicks.c[name]
+        return select(*_COLUMNS).where(column.in_([bindparam(f"key_{row}", type_=column.type) for row in range(rows)]))
+
+    return build
+
+
+_of_clicks = _keyed("click_key")
+_of_visitors = _keyed("visitor_key")
+
+
+def _between(_dialect: Dialect, _rows: int) -> Select[Any]:
+    seq = clicks.c.seq
+    return select(*_COLUMNS).where(seq > bindparam("after", type_=seq.type), seq <= bindparam("up_to", type_=seq.type))

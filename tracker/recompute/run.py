@@ -1,0 +1,127 @@
+"""A whole run: plan, load, decide, note. It reads beside whoever writes, and writes through a `Writer` alone.
+
+The command line calls `run_through`. A batch is noted when all of it is written, so a run that was killed goes on
+behind the last one; what it had done of the next is found decided already.
+"""
+
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection
+
+from tracker.clicks.touches import numbering
+from tracker.recompute import facts_store, plan, worth
+from tracker.recompute.engines import Engine, Reader, Setting
+from tracker.recompute.facts import load_batch
+from tracker.recompute.types import Batch, BatchResult, Change, Run, Summary, World
+
+
+class Writer(Protocol):
+    """Who writes: a running server, or this process."""
+
+    async def decide(self, run_id: str, conversion_ids: Sequence[str]) -> None:
+        """Decide conversions again for good."""
+        ...
+
+    async def note(self, changes: Sequence[Change]) -> None:
+        """Store what would change."""
+        ...
+
+    async def finish_batch(self, run_id: str, result: BatchResult) -> None:
+        """Note that a batch is done."""
+        ...
+
+    async def finish(self, run_id: str) -> Run:
+        """Note that the run is done and return it."""
+        ...
+
+
+class Progress(Protocol):
+    """Who is told how far a run came."""
+
+    def walked(self, clicks: int, of: int) -> None:
+        """Hear how many clicks were walked through."""
+        ...
+
+    def decided(self, conversions: int, of: int) -> None:
+        """Hear how many conversions are done."""
+        ...
+
+
+async def run_through(
+    run: Run, engine: Engine, *, reader: Reader, writer: Writer, progress: Progress, now_ms: Callable[[], int]
+) -> Run:
+    """Do what is left of a run and return it as it ended."""
+    world = await reader.read(lambda conn: facts_store.load_world(conn, run.program_id))
+    rows = await reader.read(lambda conn: facts_store.walk_conversions(conn, run.scope))
+    groups = plan.group(rows)
+    done = sum(len(group) for group in groups if group[0].seq <= run.position)
+    progress.decided(done, len(rows))
+
+    async def batches() -> AsyncIterator[Batch]:
+        for number, part in enumerate(plan.cut(groups, after=run.position)):
+
+            def load(conn: Connection, part: list[list[plan.Light]] = part, number: int = number) -> Batch:
+                return load_batch(conn, part, number=number, now_ms=now_ms())
+
+            yield await reader.read(load)
+
+    with tempfile.TemporaryDirectory(prefix="molva-run-") as folder:
+        setting = Setting(
+            world=world,
+            numbers=await reader.read(numbering),
+            what_if=run.settings,
+            click_watermark=run.click_watermark,
+            folder=Path(folder),
+            told=progress.walked,
+        )
+        async for batch, result in engine.decide(batches(), reader, setting):
+            await _write(run, batch, result, world, reader=reader, writer=writer)
+            await writer.finish_batch(run.run_id, result)
+            done += result.decided
+            progress.decided(done, len(rows))
+    return await writer.finish(run.run_id)
+
+
+async def _write(run: Run, batch: Batch, result: BatchResult, world: World, *, reader: Reader, writer: Writer) -> None:
+    """Write what a batch came to: decisions where the run applies and nothing is locked, else what would change."""
+    members = {member.row.conversion_id: member for member in batch.members}
+    differing = {outcome.conversion_id: outcome.after for outcome in result.differing}
+    order = [member.row.conversion_id for member in batch.members if member.row.conversion_id in differing]
+    free = [key for key in order if run.applies and members[key].locked_by is None]
+    leads = {member.lead_id for member in batch.members}
+    only_told = [key for key in order if key not in set(free)]
+    if only_told:
+        told = {key: differing[key] for key in only_told}
+        await writer.note(await reader.read(lambda conn: _would_change(conn, run, batch, told, world)))
+    if free:
+        # A sale may come before its lead; whatever that moves about the lead itself is decided in its own turn.
+        await writer.decide(run.run_id, [*(key for key in free if key in leads), *free])
+
+
+def _would_change(
+    conn: Connection, run: Run, batch: Batch, differing: dict[str, Summary], world: World
+) -> list[Change]:
+    """Return the changes with what they would do to commissions: posted against due."""
+    rates = worth.own_rates(conn, differing.values())
+    changes = []
+    for member in batch.members:
+        row = member.row
+        if row.conversion_id not in differing:
+            continue
+        program = world.program_as_of(row.program_id, row.occurred_at_ms)
+        after = differing[row.conversion_id]
+        due = worth.due_money(row, program, after, refunded_minor=worth.refunded_of(conn, row), rates=rates)
+        changes.append(
+            Change(
+                run_id=run.run_id,
+                conversion_id=row.conversion_id,
+                before=msgspec.structs.replace(member.stored, commissions=worth.posted_money(conn, row.conversion_id)),
+                after=msgspec.structs.replace(after, commissions=due),
+                locked_by=member.locked_by,
+            )
+        )
+    return changes

@@ -19,7 +19,7 @@ from tracker.conversions.record_many import Reported, record_many
 from tracker.conversions.tables import conversions, customers
 from tracker.db.database import DatabaseBusyError
 from tracker.jobs.tables import jobs
-from tracker.report_queue import BATCH_MAX, QUEUE_MAX, ReportQueue
+from tracker.report_queue import BATCH_MAX, QUIET_TURNS, QUEUE_MAX, ReportQueue
 
 AGENTS = (None, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "curl/8.5")
 
@@ -152,8 +152,23 @@ def reported(number: int) -> Reported:
 
 
 async def settle() -> None:
-    for _ in range(5):
+    for _ in range(3 * QUIET_TURNS):
         await asyncio.sleep(0)
+
+
+def test_what_arrives_a_moment_later_shares_the_commit(run) -> None:
+    async def law() -> None:
+        store = Store()
+        store.may_store.set()
+        queue = ReportQueue(store)
+        first = asyncio.ensure_future(queue.put(reported(0)))
+        for _ in range(QUIET_TURNS - 1):
+            await asyncio.sleep(0)
+        second = asyncio.ensure_future(queue.put(reported(1)))
+        await asyncio.gather(first, second)
+        assert [len(batch) for batch in store.batches] == [2]
+
+    run(law())
 
 
 def test_what_arrives_during_a_commit_is_one_batch_and_everybody_gets_their_own(run) -> None:

@@ -42,16 +42,20 @@ class Server:
         self.ready_s = time.monotonic() - started
 
     def cpu_s(self) -> float:
-        """Return the CPU seconds used so far, all threads, user and system."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Return the CPU seconds used so far by the server and its children, all threads, user and system."""
+        return sum(_cpu_ticks(process) for process in self._processes()) / TICKS
+
+    def memory_mb(self) -> float:
+        """Return the resident memory of the server and its children in MB (10^6 bytes), shared pages counted once."""
+        return sum(_kib(process, "smaps_rollup", "Pss:") for process in self._processes()) * 1024 / 1e6
 
     def peak_mb(self) -> float:
-        """Return the peak resident memory in MB (10^6 bytes)."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-        raise RuntimeError("The kernel tells no VmHWM; this benchmark needs Linux.")
+        """Return the peak resident memory of the process that answers in MB (10^6 bytes)."""
+        return _kib(self.process.pid, "status", "VmHWM:") * 1024 / 1e6
+
+    def _processes(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
 
     def stop(self) -> None:
         """Ask it to end and wait."""
@@ -74,6 +78,18 @@ class Server:
             except (urllib.error.URLError, OSError):
                 time.sleep(POLL_S)
         raise RuntimeError(f"Nothing was ready on port {self.port} within {READY_S:.0f} s.")
+
+
+def _cpu_ticks(process: int) -> int:
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _kib(process: int, file: str, field: str) -> int:
+    for line in Path(f"/proc/{process}/{file}").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1])
+    raise RuntimeError(f"The kernel tells no {field} of a process; this benchmark needs Linux.")
 
 
 def free_port() -> int:

@@ -131,7 +131,8 @@ def _work(data_dir: Path, pipe: Connection, theirs: Connection | None) -> None:
             return
     except EOFError:
         return
-    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # Where the system forbids it (deploy/molva.service) both count the same.
+        os.nice(NICENESS)
     configure_logs(load_settings(data_dir).log_level)
     run_loop(_serve_pipe(data_dir, pipe))
 

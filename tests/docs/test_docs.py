@@ -338,7 +338,7 @@ def test_the_figures_of_the_performance_page_are_those_of_the_committed_result()
             figures = [format(yardstick[field], shown), format(mine[field], shown), f"{doors[name][ratio]:.2f}"]
             wanted.append([f"{title}, {what}", *figures])
     wanted += [
-        ["idle peak memory, MB", "", f"{result['idle_peak_mb']:.0f}", ""],
+        ["idle memory, MB", "", f"{result['idle_mb']:.0f}", ""],
         ["`serve`: exec to ready, s", "", f"{max(start['serve_s']):.2f}", ""],
         ["`demo`: exec to ready, s", "", f"{max(start['demo_s']):.2f}", ""],
     ]

@@ -19,7 +19,7 @@ from tracker.conversions.record_many import Reported, record_many
 from tracker.conversions.tables import conversions, customers
 from tracker.db.database import DatabaseBusyError
 from tracker.jobs.tables import jobs
-from tracker.report_queue import BATCH_MAX, QUIET_TURNS, QUEUE_MAX, ReportQueue
+from tracker.report_queue import BATCH_MAX, QUEUE_MAX, QUIET_TURNS, ReportQueue
 
 AGENTS = (None, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "curl/8.5")
 

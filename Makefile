@@ -11,9 +11,9 @@ SOURCES := snippet ingest attribution fraud_rules tracker tests benchmarks examp
 # What tests start that Python cannot install: command, and the Debian package it comes from.
 CHROMIUM := chromium:chromium
 BROWSERS := $(CHROMIUM) firefox-esr:firefox-esr WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb
-SERVERS := nginx:nginx-light caddy:caddy php:php-cli systemd-analyze:systemd
+SERVERS := nginx:nginx-light caddy:caddy php:php-cli systemd-analyze:systemd java:openjdk-17-jre-headless
 
-.PHONY: demo build dev test test-browsers test-slow check fmt bench bench-ingest docs locks clean tested-with
+.PHONY: demo build dev test test-browsers test-slow check fmt bench bench-ingest bench-attribution docs locks clean tested-with
 
 demo: build ## build everything and start Molva with demo data and a demo shop
 	@exec $(BIN)/molva demo --port $(PORT)
@@ -33,7 +33,7 @@ test-browsers: dev tested-with ## the snippet in Chromium, Firefox and WebKit
 	@TEST_BROWSERS=chromium,firefox,webkit $(BIN)/python -m pytest tests/browsers
 
 test-slow: NEEDED = $(CHROMIUM) $(SERVERS)
-test-slow: dev tested-with ## kill rounds, fuzz, long property runs, web servers in front
+test-slow: dev $(VENV)/slow.stamp tested-with ## kill rounds, fuzz, long property runs, web servers in front
 	@$(BIN)/python -m pytest -m slow
 
 check: dev ## format, lint, types, import rules, dead code
@@ -47,11 +47,14 @@ fmt: dev
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-bench: bench-ingest ## measure; prints ratios within one run
+bench: bench-ingest bench-attribution ## measure; prints ratios within one run
 
 bench-ingest: dev ## measure the doors of ingestion
 	@command -v wrk >/dev/null || { echo "make bench-ingest needs wrk (Debian: apt-get install wrk)."; exit 1; }
 	@$(BIN)/python benchmarks/run.py
+
+bench-attribution: dev ## measure deciding again; CLICKS= says how many
+	@PYTHONPATH=.:benchmarks/storage $(BIN)/python benchmarks/attribution/run.py --clicks $(or $(CLICKS),1000000)
 
 docs: NEEDED = $(CHROMIUM)
 docs: dev tested-with ## make the screenshots again and hold the docs against the code
@@ -62,7 +65,7 @@ locks: dev ## compile the locked requirements again
 	@for name in run dev; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  $$([ $$name = dev ] && echo --extra=dev) --extra=postgres -o requirements/$$name.txt pyproject.toml; done
-	@for name in build node; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
+	@for name in build node slow; do $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  -o requirements/$$name.txt requirements/$$name.in; done
 
@@ -90,6 +93,11 @@ $(VENV)/dev.stamp: $(VENV)/tools.stamp requirements/dev.txt pyproject.toml
 	@$(PIP) -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/slow.stamp: $(VENV)/dev.stamp requirements/slow.txt
+	@echo "Installing what the slow tests need …"
+	@$(PIP) -r requirements/slow.txt
+	@touch $@
 
 tested-with:
 	@$(BIN)/python hatch_build.py tests

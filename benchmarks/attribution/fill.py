@@ -151,7 +151,9 @@ async def _decide(database: Database, conn: sqlite3.Connection) -> None:
 
     async def batches() -> Any:
         for number, part in enumerate(plan.cut(groups)):
-            yield await database.read(lambda reading, p=part, n=number: load_batch(reading, p, number=n, now_ms=0))
+            yield await database.read(
+                lambda reading, p=part, n=number: load_batch(reading, p, world=world, number=n, now_ms=0)
+            )
 
     setting = Setting(
         world=world,

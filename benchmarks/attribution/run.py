@@ -167,7 +167,7 @@ def _batches(conn: Connection, sample: list[list[plan.Light]]) -> dict[str, floa
     count = 0
     for number, part in enumerate(plan.cut(sample)):
         began = time.perf_counter()
-        batch = load_batch(conn, part, number=number, now_ms=0)
+        batch = load_batch(conn, part, world=world, number=number, now_ms=0)
         loaded = time.perf_counter()
         touches = find_touches(conn, *wanted_by(batch), numbers=numbers, up_to=10**15)
         fetched = time.perf_counter()

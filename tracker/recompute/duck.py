@@ -10,34 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-from sqlalchemy import Connection
 
-from tracker.clicks.encoding import pack_browser_id
-from tracker.clicks.touches import COLUMNS, PackedTouch, read_clicks, sort_touches
+from tracker.clicks.touches import COLUMNS, PackedTouch, sort_touches
+from tracker.recompute.arrow import WANTED_SCHEMA, as_arrow, walk_clicks, wanted_rows
 from tracker.recompute.engines import Reader, Setting, spool, unspool
 from tracker.recompute.lookup import wanted_by
 from tracker.recompute.simulate import simulate
 from tracker.recompute.types import Batch, BatchResult
 
 MEMORY = "768MB"  # of DuckDB itself; with the interpreter and one piece of the clicks that stays below 2 GiB
-PIECE = 100_000  # clicks handed over at once; larger pieces were not faster and cost 0.5 KB each
 FETCHED = 20_000  # candidates taken back at once
 
-CLICK_SCHEMA = pa.schema(
-    [
-        ("seq", pa.int64()),
-        ("program_number", pa.int32()),
-        ("enrollment_number", pa.int32()),
-        ("click_key", pa.binary()),
-        ("visitor_key", pa.binary()),
-        ("livemode", pa.int8()),
-        ("received_at_ms", pa.int64()),
-        ("age_ms", pa.int64()),
-        ("is_bot", pa.int8()),
-    ]
-)
-WANTED_SCHEMA = pa.schema([("batch", pa.int32()), ("program_number", pa.int32()), ("key", pa.binary())])
 _NAMES = ", ".join(f"c.{name}" for name in COLUMNS)
 
 
@@ -67,33 +50,22 @@ class DuckEngine:
 
     async def _spool(self, conn: "duckdb.DuckDBPyConnection", batches: AsyncIterator[Batch], setting: Setting) -> int:
         """Put batches into files and note which visitors and clicks each asks for."""
-        numbers = {program_id: number for number, program_id in setting.numbers.programs.items()}
-        count = 0
 
-        async def see(batch: Batch) -> None:
-            nonlocal count
-            for table, keys in zip(("wanted_visitors", "wanted_clicks"), wanted_by(batch), strict=True):
-                rows = [(count, numbers[program], pack_browser_id(key)) for program, key in keys if program in numbers]
+        async def see(batch: Batch, number: int) -> None:
+            for table, rows in zip(
+                ("wanted_visitors", "wanted_clicks"), wanted_rows(batch, number, setting), strict=True
+            ):
                 _insert(conn, table, rows)
-            count += 1
 
         return await spool(batches, setting.folder, see)
 
     async def _walk(self, conn: "duckdb.DuckDBPyConnection", reader: Reader, setting: Setting) -> None:
         """Hand all clicks over, piece by piece; DuckDB keeps those that some batch asks for."""
-        last = setting.click_watermark
-        for after in range(0, last, PIECE):
-            up_to = min(after + PIECE, last)
-
-            def read(reading: Connection, after: int = after, up_to: int = up_to) -> list[PackedTouch]:
-                return read_clicks(reading, after=after, up_to=up_to)
-
-            if rows := await reader.read(read):
-                conn.register("piece", as_arrow(rows, CLICK_SCHEMA))
-                conn.execute(_KEEP_OF_VISITORS)
-                conn.execute(_KEEP_NAMED)
-                conn.unregister("piece")
-            setting.told(up_to, last)
+        async for piece in walk_clicks(reader, setting):
+            conn.register("piece", piece)
+            conn.execute(_KEEP_OF_VISITORS)
+            conn.execute(_KEEP_NAMED)
+            conn.unregister("piece")
 
 
 # The conversions are the small side: DuckDB hashes what is wanted and lets the clicks pass.
@@ -105,12 +77,6 @@ _KEEP_NAMED = (
     f"INSERT INTO candidates SELECT w.batch, {_NAMES} FROM piece c JOIN wanted_clicks w "  # noqa: S608  # Our names.
     "ON w.program_number = c.program_number AND w.key = c.click_key"
 )
-
-
-def as_arrow(rows: list[Any], schema: pa.Schema) -> pa.Table:
-    """Return rows as an Arrow table."""
-    columns = [pa.array(values, type=field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
-    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _open(folder: Path) -> "duckdb.DuckDBPyConnection":

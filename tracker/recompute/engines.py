@@ -73,13 +73,13 @@ def open_engine(name: EngineName) -> Engine:
     return made
 
 
-async def spool(batches: AsyncIterator[Batch], folder: Path, see: Callable[[Batch], Awaitable[None]]) -> int:
+async def spool(batches: AsyncIterator[Batch], folder: Path, see: Callable[[Batch, int], Awaitable[None]]) -> int:
     """Put batches into files, so that memory holds one at a time, and return how many there are."""
     encoder = msgspec.msgpack.Encoder()
     number = 0
     async for batch in batches:
         spooled(folder, number).write_bytes(encoder.encode(batch))
-        await see(batch)
+        await see(batch, number)
         number += 1
     return number
 

@@ -17,10 +17,10 @@ from tracker.partners.types import PromoCode
 from tracker.recompute import facts_store
 from tracker.recompute.facts_store import StoredResult
 from tracker.recompute.plan import Light
-from tracker.recompute.types import Batch, LockedBy, Member
+from tracker.recompute.types import Batch, LockedBy, Member, World
 
 
-def load_batch(conn: Connection, groups: Sequence[Sequence[Light]], *, number: int, now_ms: int) -> Batch:
+def load_batch(conn: Connection, groups: Sequence[Sequence[Light]], *, world: World, number: int, now_ms: int) -> Batch:
     """Return a batch with everything but its touches."""
     rows = facts_store.conversions_of(conn, [light.conversion for each in groups for light in each])
     leads = _leads(conn, rows)
@@ -28,7 +28,7 @@ def load_batch(conn: Connection, groups: Sequence[Sequence[Light]], *, number: i
     customers = sorted({row.customer_id for row in rows if row.customer_id is not None})
     visitors = facts_store.visitors_of(conn, customers)
     codes = _codes(conn, rows)
-    locks = _locks(conn, rows, customers, now_ms=now_ms)
+    locks = _locks(conn, rows, customers, world=world, now_ms=now_ms)
     mine = {row.conversion_id for row in rows}
     members = []
     for row in rows:
@@ -106,9 +106,9 @@ def _codes_of(row: ConversionRow, known: dict[str, list[PromoCode]]) -> tuple[Co
 
 
 def _locks(
-    conn: Connection, rows: Sequence[ConversionRow], customers: Sequence[str], *, now_ms: int
+    conn: Connection, rows: Sequence[ConversionRow], customers: Sequence[str], *, world: World, now_ms: int
 ) -> dict[str, LockedBy]:
-    """Return why results stay as they are: nothing moves any more what was paid, judged or forgotten.
+    """Return why results stay as they are: nothing moves any more what was paid or judged, or lost its evidence.
 
     Within a day of its report a conversion is open whatever its hold: late facts are let in so long.
     """
@@ -120,9 +120,13 @@ def _locks(
     }
     erased = facts_store.erased_customers(conn, customers)
     locks: dict[str, LockedBy] = dict.fromkeys(facts_store.payable_conversions(conn, settled), "payable")
+    whole_from_ms = facts_store.clicks_whole_from_ms(conn, now_ms=now_ms)
     for row in rows:
         if row.status == "rejected":
             locks[row.conversion_id] = "judged"
+        settings = world.program_as_of(row.program_id, row.occurred_at_ms).settings
+        if row.occurred_at_ms - settings.attribution.window_seconds * 1000 < whole_from_ms:
+            locks[row.conversion_id] = "purged"
         if row.customer_id in erased:
             locks[row.conversion_id] = "erased"
     return locks

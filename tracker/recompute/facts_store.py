@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
 
 from attribution.types import Credit
 from tracker.clicks.store import PAGE_MAX
-from tracker.clicks.tables import identity_links
+from tracker.clicks.tables import clicks, identity_links
 from tracker.conversions.tables import bindings, conversions, credits, customers, decisions  # noqa: A004  # See there.
 from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit
 from tracker.db.columns import Str
@@ -18,6 +18,7 @@ from tracker.ledger import store as ledger
 from tracker.ledger.holds import frozen_by
 from tracker.ledger.tables import transfers
 from tracker.partners.tables import enrollment_statuses
+from tracker.privacy import retention_store
 from tracker.programs import store as programs
 from tracker.programs.tables import program_versions, test_clocks
 from tracker.programs.types import Program
@@ -221,6 +222,15 @@ def payable_conversions(conn: Connection, instants: Mapping[str, int]) -> set[st
     open_ones = [accrual_id for accrual_id, amount_minor in left.items() if amount_minor > 0]
     frozen = frozen_by(ledger.holds_of_accruals(conn, open_ones))
     return {due[accrual_id] for accrual_id in open_ones if accrual_id not in frozen}
+
+
+def clicks_whole_from_ms(conn: Connection, *, now_ms: int) -> int:
+    """Return the instant of receipt from which on no click was deleted for its age."""
+    purged_to = retention_store.position(conn, retention_store.CLICKS_DONE)
+    if purged_to == 0:
+        return 0
+    query = select(clicks.c.received_at_ms).where(clicks.c.seq > purged_to).order_by(clicks.c.seq).limit(1)
+    return conn.execute(query).scalar_one_or_none() or now_ms
 
 
 def test_offsets(conn: Connection) -> dict[str, int]:

@@ -22,7 +22,7 @@ from tracker.recompute.facts import load_batch
 from tracker.recompute.lookup import wanted_by
 from tracker.recompute.plan import Light
 from tracker.recompute.simulate import simulate
-from tracker.recompute.types import Member, Scope, Summary, WhatIf, World
+from tracker.recompute.types import EVIDENCE_GONE, Member, Scope, Summary, WhatIf, World
 from tracker.recompute.worth import PartnerSum, Sums
 
 DAYS = 90
@@ -170,7 +170,7 @@ def _plan(conn: Connection, program_id: str, settings: ProgramSettings, *, since
 
 def _look(conn: Connection, planned: _Plan, groups: Sequence[list[Light]], *, counts: _Counts, now_ms: int) -> None:
     """Decide some groups under the new terms and add up what differs."""
-    batch = load_batch(conn, groups, number=0, now_ms=now_ms)
+    batch = load_batch(conn, groups, world=planned.before, number=0, now_ms=now_ms)
     # Locks keep what is paid, not what terms would have made of it.
     batch = msgspec.structs.replace(batch, members=tuple(map(_unlocked, batch.members)))
     touches = find_touches(conn, *wanted_by(batch), numbers=planned.numbers, up_to=planned.watermark)
@@ -185,11 +185,12 @@ def _look(conn: Connection, planned: _Plan, groups: Sequence[list[Light]], *, co
         price = partial(_price, row, refunded_minor=refunded_minor, rates=rates)
         old = planned.before.program_as_of(row.program_id, row.occurred_at_ms)
         new = planned.after.program_as_of(row.program_id, row.occurred_at_ms)
-        counts.add(row, price(member.stored, old), price(after.get(row.conversion_id, member.stored), new))
+        changed = after.get(row.conversion_id, member.stored) if member.locked_by is None else member.stored
+        counts.add(row, price(member.stored, old), price(changed, new))
 
 
 def _unlocked(member: Member) -> Member:
-    return msgspec.structs.replace(member, locked_by=None)
+    return member if member.locked_by in EVIDENCE_GONE else msgspec.structs.replace(member, locked_by=None)
 
 
 def _price(

@@ -16,7 +16,7 @@ from tracker.clicks.touches import numbering
 from tracker.recompute import facts_store, plan, worth
 from tracker.recompute.engines import Engine, Reader, Setting
 from tracker.recompute.facts import load_batch
-from tracker.recompute.types import Batch, BatchResult, Change, Run, Summary, World
+from tracker.recompute.types import EVIDENCE_GONE, Batch, BatchResult, Change, Run, Summary, World
 
 
 class Writer(Protocol):
@@ -65,7 +65,7 @@ async def run_through(
         for number, part in enumerate(plan.cut(groups, after=run.position)):
 
             def load(conn: Connection, part: list[list[plan.Light]] = part, number: int = number) -> Batch:
-                return load_batch(conn, part, number=number, now_ms=now_ms())
+                return load_batch(conn, part, world=world, number=number, now_ms=now_ms())
 
             yield await reader.read(load)
 
@@ -107,6 +107,8 @@ def _would_change(
 ) -> list[Change]:
     """Return the changes with what they would do to commissions: posted against due."""
     rates = worth.own_rates(conn, differing.values())
+    # A what-if asks what would have been: what is paid or judged does not stop it.
+    is_asked = run.kind == "what_if"
     changes = []
     for member in batch.members:
         row = member.row
@@ -121,7 +123,7 @@ def _would_change(
                 conversion_id=row.conversion_id,
                 before=msgspec.structs.replace(member.stored, commissions=worth.posted_money(conn, row.conversion_id)),
                 after=msgspec.structs.replace(after, commissions=due),
-                locked_by=member.locked_by,
+                locked_by=None if is_asked and member.locked_by not in EVIDENCE_GONE else member.locked_by,
             )
         )
     return changes

@@ -18,7 +18,7 @@ from tracker.conversions.binding import next_binding
 from tracker.conversions.journey import Known, assemble, binding_for
 from tracker.programs.types import Program
 from tracker.recompute import checksum
-from tracker.recompute.types import Batch, BatchResult, Member, Outcome, Summary, WhatIf, World
+from tracker.recompute.types import EVIDENCE_GONE, Batch, BatchResult, Member, Outcome, Summary, WhatIf, World
 
 AGAIN_MAX = 8  # times a conversion of a group is decided on average; circles of leads and bindings end here
 
@@ -151,7 +151,7 @@ class _Simulation:
         return known
 
     def _is_free(self, member: Member) -> bool:
-        return self._what_if.is_given or member.locked_by is None
+        return member.locked_by is None or (self._what_if.is_given and member.locked_by not in EVIDENCE_GONE)
 
     def _result(self) -> BatchResult:
         differing = []

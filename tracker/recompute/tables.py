@@ -44,7 +44,7 @@ attribution_changes = append_only(
     Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
     Column("before", Json, nullable=False),
     Column("after", Json, nullable=False),
-    # Why the result stays as it is: "paid_out", "judged", "erased"; null where nothing locks it.
+    # Why the result stays as it is: "payable", "judged", "erased", "purged"; null where nothing locks it.
     Column("locked_by", Str),
     # The decision that was made of it; null where none was.
     Column("decision_id", Id("dec"), ForeignKey("decisions.decision_id")),

@@ -11,8 +11,10 @@ from tracker.programs.types import Program
 
 RunKind = Literal["backfill", "what_if"]
 EngineName = Literal["lookup", "duckdb", "spark"]
-# Why a result stays: its hold is over and a day has passed, a person rejected it, or its person was erased.
-LockedBy = Literal["payable", "judged", "erased"]
+# Why a result stays: its hold is over and a day has passed, a person rejected it, its person was erased, or clicks of
+# its time were deleted for their age.
+LockedBy = Literal["payable", "judged", "erased", "purged"]
+EVIDENCE_GONE: tuple[LockedBy, ...] = ("erased", "purged")  # not even a what-if can tell what would have been
 
 
 class WhatIf(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

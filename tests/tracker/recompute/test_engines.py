@@ -39,7 +39,7 @@ def test_duckdb_decides_as_the_indexes_do(story, recompute, tools) -> None:
 def test_the_size_of_batches_decides_nothing(story, recompute, monkeypatch, size: int) -> None:
     wanted = recompute(story, is_dry_run=True)
     monkeypatch.setattr(plan, "BATCH_MIN", size)
-    monkeypatch.setattr("tracker.recompute.duck.PIECE", 5)
+    monkeypatch.setattr("tracker.recompute.arrow.PIECE", 5)
 
     assert recompute(story, is_dry_run=True)["result_digest"] == wanted["result_digest"]
     assert recompute(story, is_dry_run=True, engine="duckdb")["result_digest"] == wanted["result_digest"]
@@ -88,7 +88,7 @@ def test_a_batch_knows_what_deciding_one_conversion_loads(story) -> None:
     def compare(conn: Any) -> int:
         world = facts_store.load_world(conn, None)
         groups = plan.group(facts_store.walk_conversions(conn, EVERYTHING))
-        batch = load_batch(conn, groups, number=0, now_ms=0)
+        batch = load_batch(conn, groups, world=world, number=0, now_ms=0)
         touches = run_find(conn, batch)
         for member in batch.members:
             program = programs.program_as_of(conn, member.row.program_id, member.row.occurred_at_ms)

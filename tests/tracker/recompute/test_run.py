@@ -10,6 +10,7 @@ from tracker.conversions import store as conversions
 from tracker.conversions.tables import bindings, decisions
 from tracker.i18n.messages import InputError
 from tracker.ledger.verify import verify
+from tracker.privacy.retention_store import purge_clicks
 from tracker.recompute import store
 from tracker.recompute.types import WhatIf
 
@@ -117,25 +118,38 @@ def test_money_moves_from_who_was_credited_to_who_should_have_been(teller, tools
     assert world.read(verify).ok
 
 
-@pytest.mark.parametrize("by", ["payable", "judged"])
+def lose_evidence(world: Any, by: str) -> None:
+    """Let a person reject every sale, or let every click or person be forgotten."""
+    if by == "judged":
+        world.write(lambda conn: conn.execute(conversions.conversions.update().values(status="rejected")))
+    if by == "erased":
+        gone = {"erased_at_ms": world.services.now_ms()}
+        world.write(lambda conn: conn.execute(conversions.customers.update().values(**gone)))
+    if by == "purged":
+        world.write(lambda conn: purge_clicks(conn, before_ms=world.services.now_ms(), limit=100))
+
+
+@pytest.mark.parametrize("by", ["payable", "judged", "erased", "purged"])
 def test_a_locked_result_stays_and_is_told(unseeded_world, tools, recompute, by: str) -> None:
     world = tools.seed(unseeded_world, hold_days=0 if by == "payable" else 30)
     teller = tools.Teller(world)
     visitor = teller.click("ANNA", 90)
-    sale = teller.sale(60, visitor_id=visitor)
+    sale = teller.sale(60, visitor_id=visitor, customer={"external_id": "frieda"})
     tools.settle(world)
-    if by == "judged":
-        world.write(lambda conn: conversions.set_status(conn, sale, "rejected"))
+    lose_evidence(world, by)
     with tools.later(world, tools.LATE):
         teller.click("BORIS", 70, c=world.number("later"), w=visitor)
         tools.settle(world)
         done = recompute(world)
+        asked = recompute(world, what_if=WhatIf(window_seconds=60))
 
     assert (done["changed"], done["locked"], done["partners"]) == (0, 1, [])
     (change,) = world.read(lambda conn: store.list_changes(conn, done["run_id"]))
     assert (change.locked_by, change.decision_id) == (by, None)
     assert change.after.credits[0].partner_id == world.boris.enrollment_id
     assert tools.earners(world, sale) == {world.anna.partner_id: "1"}
+    # What would have been can be told of what is paid or judged, and not of what is forgotten.
+    assert (asked["changed"], asked["locked"]) == ((1, 0) if by in ("payable", "judged") else (0, 1))
 
 
 def test_within_a_day_a_result_is_open_whatever_its_hold(unseeded_world, tools, recompute) -> None:

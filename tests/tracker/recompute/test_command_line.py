@@ -218,7 +218,8 @@ def test_beside_a_running_server_it_writes_through_the_server(story, beside, rec
     done = beside("attribution", "recompute")
 
     assert dry["result_digest"] == done["result_digest"] == wanted["result_digest"]
-    assert done["changed"] == wanted["changed"]
+    # What a new decision concerns is queued, and the server's worker may get to it before the run does.
+    assert 0 < done["changed"] <= wanted["changed"]
     assert recompute(story)["changed"] == 0
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.problems import ProblemError
-from ingest.strict_json import DEPTH_MAX, DIGITS_MAX, loads
+from ingest.strict_json import DEPTH_MAX, DIGITS_MAX, _loads_carefully, loads
 
 
 def nested(depth: int) -> bytes:
@@ -97,3 +97,36 @@ def test_honest_json_comes_back_as_it_was(value: object) -> None:
 def test_p42_any_bytes_are_read_or_refused(body: bytes) -> None:
     with suppress(ProblemError):
         loads(body)
+
+
+_MARKS = [bytes([mark]) for mark in b'{}[]:,"\\ \n']
+_VALUES = [b"0", b"-", b"e9", b".5", b"1e999", b"9" * 31, b"null", b"NaN", b"Infinity", b"true", b"[" * 21]
+_TEXTS = [b'"a"', b'"b"', b'{"a":', b'"a":1', b'"\\u0000"', b'"\\ud800"', "é".encode(), b"\xff", b"\x00"]
+
+
+@given(st.lists(st.sampled_from((*_MARKS, *_VALUES, *_TEXTS)), max_size=12))
+def test_the_quick_way_reads_exactly_what_the_careful_one_does(pieces):
+    body = b"".join(pieces)
+
+    assert outcome(loads, body) == outcome(_loads_carefully, body)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+        max_leaves=12,
+    )
+)
+def test_the_quick_way_reads_real_values_as_the_careful_one_does(value):
+    body = json.dumps(value).encode()
+
+    assert outcome(loads, body) == outcome(_loads_carefully, body)
+
+
+def outcome(read, body):
+    """What reading comes to: a value (as text, so that 1 and 1.0 and true differ), or the refusal."""
+    try:
+        return repr(read(body))
+    except ProblemError as problem:
+        return problem.status, problem.code, problem.detail

@@ -31,8 +31,8 @@ from tracker.db.opening import open_database
 from tracker.db.reading import SqliteReader
 from tracker.programs import store as programs
 from tracker.recompute import apply, facts_store, plan
+from tracker.recompute.arrow import CLICK_SCHEMA, as_arrow
 from tracker.recompute.checksum import result_digest
-from tracker.recompute.duck import CLICK_SCHEMA, as_arrow
 from tracker.recompute.engines import open_engine
 from tracker.recompute.facts import load_batch
 from tracker.recompute.lookup import wanted_by

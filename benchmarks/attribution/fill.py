@@ -6,6 +6,7 @@ click, three of ten by a customer who buys twice. The same seed gives the same t
 """
 
 import asyncio
+import itertools
 import os
 import random
 import sqlite3
@@ -33,7 +34,7 @@ DAY_MS = 86_400_000
 SPAN_MS = 90 * DAY_MS
 RECENT = 200_000  # the latest visitors, who may come again
 COMES_AGAIN = 0.6
-BATCH = 10_000
+BATCH = 50_000
 HURRY = ("PRAGMA synchronous=OFF", "PRAGMA journal_mode=WAL", "PRAGMA cache_size=-800000", "PRAGMA foreign_keys=OFF")
 EVERYTHING = Scope(click_watermark=10**15, conversion_watermark=10**15)
 
@@ -133,9 +134,7 @@ def _fill_conversions(conn: sqlite3.Connection, program_id: str, buyers: list[tu
         "amount_minor", "currency", "customer_id", "visitor_id", "occurred_at_ms", "received_at_ms", "report",
     )  # fmt: skip
     assert set(wanted) <= set(conversions.columns.keys())
-    conn.execute("BEGIN")
     _insert(conn, f"INSERT INTO conversions ({', '.join(wanted)}) VALUES ({', '.join('?' * len(wanted))})", rows())
-    conn.execute("COMMIT")
     # As if each had been decided once, before its click was known.
     conn.execute(
         "INSERT INTO decisions (decision_id, conversion_id, version, decided_at_ms, cause, status, settings_version,"
@@ -205,10 +204,7 @@ def _store(path: str, batch: Batch, outcomes: tuple[Outcome, ...]) -> None:
 
 
 def _insert(conn: sqlite3.Connection, statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
-    batch: list[tuple[Any, ...]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            conn.executemany(statement, batch)
-            batch.clear()
-    conn.executemany(statement, batch)
+    while batch := list(itertools.islice(rows, BATCH)):
+        conn.execute("BEGIN")
+        conn.executemany(statement, batch)
+        conn.execute("COMMIT")

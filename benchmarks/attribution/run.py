@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import resource
 import shutil
 import sqlite3
 import tempfile
@@ -31,8 +30,8 @@ from tracker.db.opening import open_database
 from tracker.db.reading import SqliteReader
 from tracker.programs import store as programs
 from tracker.recompute import apply, facts_store, plan
+from tracker.recompute.arrow import CLICK_SCHEMA, as_arrow
 from tracker.recompute.checksum import result_digest
-from tracker.recompute.duck import CLICK_SCHEMA, as_arrow
 from tracker.recompute.engines import open_engine
 from tracker.recompute.facts import load_batch
 from tracker.recompute.lookup import wanted_by
@@ -109,7 +108,9 @@ def apart(measure: Callable[[Path], dict[str, Any]], folder: Path) -> dict[str, 
 
 def _measure(measure: Callable[[Path], dict[str, Any]], folder: Path, out: Any) -> None:
     figures = measure(folder)
-    figures["most_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # Of this process alone; getrusage would begin with what the parent had when it forked (Linux).
+    status = Path("/proc/self/status").read_text()
+    figures["most_memory_mib"] = int(status.split("VmHWM:")[1].split()[0]) // 1024
     out.send(figures)
 
 

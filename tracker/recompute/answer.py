@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from tracker.instants import show_instant
 from tracker.partners import store as partners
-from tracker.recompute import checksum, store
-from tracker.recompute.apply import currencies_of
+from tracker.programs import store as programs
+from tracker.recompute import checksum, facts_store, store
 from tracker.recompute.types import Change, Run
 from tracker.recompute.worth import PartnerSum, Sums
 
@@ -19,10 +19,11 @@ def answer_of(conn: Connection, run: Run) -> dict[str, Any]:
     """Return what a run came to."""
     changed, locked = store.count_changes(conn, run.run_id)
     sums = Sums()
+    currencies = {program.program_id: program.currency for program in programs.list_programs(conn)}
     after = None
     while changes := store.list_changes(conn, run.run_id, after=after):
         free = [change for change in changes if change.locked_by is None]
-        _add(conn, sums, free)
+        _add(conn, sums, free, currencies)
         after = changes[-1].conversion_id
     per_partner = sums.per_partner()
     shown = per_partner[:SHOWN_MAX]
@@ -45,11 +46,13 @@ def answer_of(conn: Connection, run: Run) -> dict[str, Any]:
     }
 
 
-def _add(conn: Connection, sums: Sums, changes: list[Change]) -> None:
-    currencies = currencies_of(conn, changes)
+def _add(conn: Connection, sums: Sums, changes: list[Change], currencies: dict[str, str]) -> None:
+    """Add live conversions; what is made with a test key is in no sum. Currencies: of programs."""
+    rows = facts_store.conversions_with_ids(conn, [change.conversion_id for change in changes])
+    live = {row.conversion_id: row.currency or currencies.get(row.program_id, "") for row in rows if row.livemode}
     for change in changes:
-        if change.conversion_id in currencies:
-            sums.add(change.before, change.after, currency=currencies[change.conversion_id])
+        if change.conversion_id in live:
+            sums.add(change.before, change.after, currency=live[change.conversion_id])
 
 
 def _partner(one: PartnerSum, names: dict[str, str]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from attribution.engine import ENGINE_VERSION
 from tracker.audit import store as audit
 from tracker.clicks import touches
-from tracker.conversions import store as conversions
 from tracker.conversions.process import decide_in_run
 from tracker.db.ids import new_id
 from tracker.i18n.messages import InputError, msg
@@ -173,14 +172,3 @@ async def finish_run(services: Services, run_id: str) -> Run:
         return run
 
     return await services.db.write(finish)
-
-
-def currencies_of(conn: Connection, changes: Sequence[Change]) -> dict[str, str]:
-    """Return the currency of each changed live conversion; what is made with a test key is in no sum."""
-    found = {}
-    for change in changes:
-        row = conversions.get_conversion(conn, change.conversion_id)
-        if row is not None and row.livemode:
-            program = programs.get_program(conn, row.program_id)
-            found[change.conversion_id] = row.currency or (program.currency if program else "")
-    return found

@@ -63,16 +63,17 @@ def newest_conversion(conn: Connection) -> int:
 
 def walk_conversions(conn: Connection, scope: Scope) -> list[Light]:
     """Return the decided leads and sales of a scope with what ties them to others."""
-    rows: list[Any] = []
+    leads = select(conversions.c.lead_id).where(conversions.c.lead_id.is_not(None)).distinct()
+    named = {text for lead_id in conn.execute(leads).scalars() for text in (lead_id, _bare(lead_id))}
+    rows: list[Light] = []
     after = 0
     while True:
+        # Rows of a piece are let go of: a plan holds millions of conversions.
         piece = conn.execute(_walk(scope).where(conversions.c.seq > after)).all()
-        rows += piece
+        rows += [_light(row, named) for row in piece]
         if len(piece) < WALKED_AT_ONCE:
-            break
+            return rows
         after = piece[-1].seq
-    named = {text for row in rows if row.lead_id is not None for text in (row.lead_id, _bare(row.lead_id))}
-    return [_light(row, named) for row in rows]
 
 
 def load_world(conn: Connection, program_id: str | None) -> World:

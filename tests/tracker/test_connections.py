@@ -212,6 +212,20 @@ def test_a_direct_door_answers_and_the_connection_stays(served: Served):
             assert answer.endswith(b"/direct|body %d|2" % number)
 
 
+def test_a_door_that_replies_at_once_keeps_the_order_and_its_defects_are_failures(served: Served):
+    with served.connection() as connected:
+        connected.sendall(
+            get(b"/direct/at-once/1")
+            + get(b"/direct/at-once/broken")
+            + post(b"/direct", b"third")
+            + get(b"/direct/at-once/4")
+        )
+        answers = read_answers(connected, until=b"/direct/at-once/4")
+
+    places = [answers.index(part) for part in (b"/direct/at-once/1", b"500 Internal", b"third", b"/direct/at-once/4")]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize(
     "request_",
     [

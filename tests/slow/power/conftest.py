@@ -337,6 +337,8 @@ class Drive:
 class _NoThread:
     """Runs at once what is submitted."""
 
+    patience_ms = 0
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 

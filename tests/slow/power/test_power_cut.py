@@ -102,7 +102,8 @@ class Machine:
     def _let_go(self):
         if self._services is not None:
             self.drive.close()
-            self._services.db._lock.release()
+            self._services.db._turn.close()
+            self._services.db._lock.close()
             self._services = None
 
     def _name(self, what):

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -63,9 +63,9 @@ class Background:
             asyncio.get_running_loop().call_later(TELL_S, self._tell_work)
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Start the process again whenever it dies, inside the running loop."""
-        watching = asyncio.create_task(self._watch())
+    def watched(self, on_restart: Callable[[], None]) -> Iterator[None]:
+        """Start the process again whenever it dies, inside the running loop, and call the function then."""
+        watching = asyncio.create_task(self._watch(on_restart))
         try:
             yield
         finally:
@@ -88,9 +88,10 @@ class Background:
         self._process.start()
         theirs.close()
 
-    async def _watch(self) -> None:
+    async def _watch(self, on_restart: Callable[[], None]) -> None:
         while True:
             await _ended(self._process)
+            on_restart()
             log.error("background_process_ended", exit_code=self._process.exitcode)
             await asyncio.sleep(AGAIN_S)
             self._pipe.close()

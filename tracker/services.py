@@ -58,6 +58,7 @@ class Services:
         self.large_bodies = asyncio.Semaphore(LARGE_BODIES)
         # Set where another process does the background work: what tells it that there is some.
         self.wake_background: Callable[[], None] | None = None
+        self.background_restarts = 0
         # Set in that process: whether reports are pouring in at the server.
         self.is_server_pressed: Callable[[], bool] | None = None
         self.enricher = Enricher(
@@ -109,6 +110,10 @@ class Services:
         # A proxy may add a line of its own below the client's: all lines are one list.
         forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
         return client_address(peer, forwarded.encode("latin-1") or None, self._trusted)
+
+    def count_restart(self) -> None:
+        """Note that the background process died and is started again."""
+        self.background_restarts += 1
 
     def is_pressed(self) -> bool:
         """Tell whether reports are pouring in: work that can wait should."""

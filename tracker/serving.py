@@ -53,7 +53,7 @@ async def serve(data_dir: Path, background: Background, *, host: str, port: int)
         services = await open_services(data_dir)
         services.wake_background = background.wake
         background.begin()
-        with background.watched():
+        with background.watched(services.count_restart):
             config = uvicorn_config(create_app(services, FRONT_TASKS), host=host, port=port)
             await serve_services(services, [config])
     finally:

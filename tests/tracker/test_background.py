@@ -17,6 +17,7 @@ import pytest
 
 MOLVA = (sys.executable, "-c", "from tracker.cli import main; main()")
 WAIT_S = 40.0
+METRICS_TOKEN = "token-of-the-tests-0123456789"
 
 
 class Served:
@@ -33,7 +34,8 @@ class Served:
         self.log = folder / "log"
         with self.log.open("wb") as log:
             command = [*MOLVA, "serve", *place, "--port", self.url.rsplit(":", 1)[1]]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            environment = {**os.environ, "MOLVA_METRICS_TOKEN": METRICS_TOKEN}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self._wait_ready()
 
     def background(self) -> int | None:
@@ -48,6 +50,11 @@ class Served:
         with urllib.request.urlopen(asked, timeout=10) as answer:
             told: dict[str, Any] = json.loads(answer.read())
         return told
+
+    def metrics(self) -> str:
+        asked = urllib.request.Request(f"{self.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return str(answer.read().decode())
 
     def sell(self, number: str) -> str:
         sale = {"external_id": number, "amount": 1999, "currency": "EUR"}
@@ -109,6 +116,7 @@ def test_one_that_dies_is_started_again_and_works_on(served: Served) -> None:
 
     assert served.background() not in (None, first)
     assert "background_process_ended" in served.log.read_text()
+    assert "molva_background_restarts_total 1.0" in served.metrics()
 
 
 def test_p1_nothing_outlives_a_server_that_is_killed(served: Served) -> None:

@@ -90,7 +90,11 @@ def _ingest(services: Services) -> Iterator[Metric]:
     commits.add_metric(values, count_value=buffer.batches, sum_value=buffer.commit_seconds)
     limiter = GaugeMetricFamily("molva_limiter_entries", "Networks and keys the rate limits remember.", labels=names)
     limiter.add_metric(values, 0 if services.limits is None else len(services.limits))
-    yield from (acknowledged, refused, waiting, commits, limiter)
+    restarts = CounterMetricFamily(
+        "molva_background_restarts", "How often the background process died and was started again.", labels=names
+    )
+    restarts.add_metric(values, services.background_restarts)
+    yield from (acknowledged, refused, waiting, commits, limiter, restarts)
 
 
 def _stored(stored: Stored, now_ms: int) -> Iterator[Metric]:

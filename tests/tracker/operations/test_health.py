@@ -148,6 +148,7 @@ def test_metrics_count_what_happened(world):
     assert found["molva_ready"] == 1
     assert found["molva_clicks_acknowledged_total"] == 1
     assert found["molva_clicks_refused_total"] == 0
+    assert found["molva_background_restarts_total"] == 0
     assert found["molva_click_commit_seconds_count"] == 1
     assert found["molva_click_commit_seconds_sum"] > 0
     assert found['molva_dropped_events_total{reason="unknown_code"}'] == 1

@@ -22,6 +22,7 @@ from tracker.admin import (
     patterns,
     privacy,
     programs,
+    publishing,
     refused_events,
     users,
 )
@@ -46,6 +47,7 @@ POLICIES: tuple[RoutePolicy, ...] = (
     *refused_events.ROUTES,
     *ledger.ROUTES,
     *programs.ROUTES,
+    *publishing.ROUTES,
     *installation.ROUTES,
     *partners.ROUTES,
     *links.ROUTES,

@@ -4,7 +4,8 @@ The form leads over the look back whenever attribution changes. Nothing typed is
 what is published is exactly what was looked at.
 """
 
-from typing import Any
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
@@ -21,11 +22,21 @@ from tracker.programs.check import check_change
 from tracker.programs.compare import changes_between
 from tracker.programs.types import Program, ProgramSettings
 from tracker.recompute.preview import Preview, preview_settings
+from tracker.recompute.types import Money, Summary
 from tracker.recompute.worth import PartnerSum
 
 PARTNERS_SHOWN = 100  # partners of a look back told one by one; the sums are over all
 # Fields of the two pages that are no terms; they are not carried on.
 _STEPS = ("csrf_token", "step", "version")
+
+
+class Part(NamedTuple):
+    """What one partner has of a conversion: the share as text ("2/5"), the amount, the commissions."""
+
+    enrollment_id: str
+    weight: str
+    amount_minor: int
+    commissions: list[Money]
 
 
 async def terms_page(visit: Visit) -> Response:
@@ -90,6 +101,7 @@ async def _preview_page(visit: Visit, program: Program, terms: ProgramSettings, 
         told=told,
         shown=shown,
         sums=_sums(told.partners),
+        examples=[(each, _parts_of(each.before), _parts_of(each.after)) for each in told.examples],
         people=people,
         changes=changes_between(program.settings, terms),
         version=program.version + 1,
@@ -103,6 +115,24 @@ def _enrollments_in(told: Preview) -> set[str]:
     summaries = [summary for example in told.examples for summary in (example.before, example.after)]
     credited = {credit.partner_id for summary in summaries for credit in summary.credits}
     return credited | {money.enrollment_id for summary in summaries for money in summary.commissions}
+
+
+def _parts_of(summary: Summary) -> list[Part]:
+    """Return what each partner has of a conversion, in the order of touches; several touches of one are one part."""
+    weights: dict[str, Fraction] = {}
+    amounts: dict[str, int] = {}
+    for credit in summary.credits:
+        weights[credit.partner_id] = weights.get(credit.partner_id, Fraction(0)) + Fraction(credit.weight)
+        amounts[credit.partner_id] = amounts.get(credit.partner_id, 0) + credit.amount_minor
+    return [
+        Part(
+            enrollment_id=enrollment_id,
+            weight=str(weight),
+            amount_minor=amounts[enrollment_id],
+            commissions=[money for money in summary.commissions if money.enrollment_id == enrollment_id],
+        )
+        for enrollment_id, weight in weights.items()
+    ]
 
 
 def _sums(all_partners: tuple[PartnerSum, ...]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A model changed in the admin: looked at, published, felt by the next sale, explained on its page, every cent booked."""
+"""A model changed in the admin: looked at, published, felt by the next sale, explained, and every cent booked."""
 
 import json
 import os

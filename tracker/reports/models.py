@@ -39,10 +39,8 @@ async def compare_models(database: Database, program: Program, asked: Asked) -> 
 
     Models weigh by the program's terms of today; credits in force are as decided. Refunds are not taken off.
     """
-    decided = await _decided(database, program, asked)
-    versions = await database.read(lambda conn: _versions(conn, program))
+    journeys, clicked, is_cut = await _decided(database, program, asked)
     lost, is_lost_cut = await _lost_touches(database, asked)
-    clicked = {click_id for _, explanation in decided for click_id in clicks_in(explanation)}
     converted = {touch.visitor_id or "" for touch in lost if touch.touch_id in clicked}
     for part in _parts(sorted({touch.visitor_id for touch in lost if touch.visitor_id})):
         converted |= await database.read(partial(store.converted_of, program_id=asked.program_id, visitors=part))
@@ -50,12 +48,11 @@ async def compare_models(database: Database, program: Program, asked: Asked) -> 
 
     def compute() -> ModelReport:
         paths = count_lost(lost, partner_ids, converted=converted)
-        journeys = [_journey(row, explanation, versions, asked) for row, explanation in decided[:CONVERSIONS_MAX]]
         return ModelReport(
             asked=asked,
             comparison=compare(journeys, paths, program.settings.attribution),
             conversions=len(journeys),
-            is_cut=len(decided) > CONVERSIONS_MAX,
+            is_cut=is_cut,
             lost=sum(path.losses for path in paths),
             is_lost_cut=is_lost_cut,
         )
@@ -63,18 +60,23 @@ async def compare_models(database: Database, program: Program, asked: Asked) -> 
     return await asyncio.get_running_loop().run_in_executor(_COMPARER, compute)
 
 
-async def _decided(database: Database, program: Program, asked: Asked) -> list[tuple[ConversionRow, dict[str, Any]]]:
-    """Return the conversions asked for with their explanations, newest first; one more than fit tells of more."""
-    found: list[tuple[ConversionRow, dict[str, Any]]] = []
+async def _decided(database: Database, program: Program, asked: Asked) -> tuple[list[DecidedJourney], set[str], bool]:
+    """Return the newest conversions asked for, the clicks their explanations name, and whether there were more."""
+    versions = await database.read(lambda conn: _versions(conn, program))
+    journeys: list[DecidedJourney] = []
+    clicked: set[str] = set()
     before: tuple[int, int] | None = None
-    while len(found) <= CONVERSIONS_MAX:
+    while len(journeys) <= CONVERSIONS_MAX:
         read = partial(store.decided_between, asked=asked, own_currency=program.currency, before=before)
         piece = await database.read(read)
-        found += [(row, explanation) for row, explanation in piece if explanation]
+        for row, explanation in piece:
+            if explanation:
+                clicked |= clicks_in(explanation)
+                journeys.append(_journey(row, explanation, versions, asked))
         if len(piece) < store.PIECE:
             break
         before = (piece[-1][0].occurred_at_ms, piece[-1][0].seq)
-    return found[: CONVERSIONS_MAX + 1]
+    return journeys[:CONVERSIONS_MAX], clicked, len(journeys) > CONVERSIONS_MAX
 
 
 def _versions(conn: Connection, program: Program) -> list[tuple[int, ProgramSettings]]:

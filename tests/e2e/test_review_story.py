@@ -7,7 +7,20 @@ import pytest
 pytestmark = pytest.mark.browser
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
-PAGES = ("", "cases", "conversions", "clicks", "ledger", "programs", "partners", "links", "users", "audit", "account")
+PAGES = (
+    "",
+    "cases",
+    "conversions",
+    "clicks",
+    "ledger",
+    "reports/models",
+    "programs",
+    "partners",
+    "links",
+    "users",
+    "audit",
+    "account",
+)
 
 
 def sign_in(page, demo):
@@ -95,7 +108,9 @@ def test_every_page_fits_its_screen_breaks_no_policy_and_is_kept_as_a_picture(de
         page.goto(f"{demo['admin_url']}{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate("document.documentElement.lang") == language
-        page.screenshot(path=ARTIFACTS / f"{path or 'overview'}_{width}_{scheme}_{language}.png", full_page=True)
+        page.screenshot(
+            path=ARTIFACTS / f"{path.replace('/', '-') or 'overview'}_{width}_{scheme}_{language}.png", full_page=True
+        )
 
     page.goto(f"{demo['admin_url']}account")
     page.select_option("select[name=language]", "en")

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tracker.admin.arithmetic import sum_steps
+from tracker.admin.decision_history import LOCKED, history_of
 from tracker.admin.evidence import fact_rows
 from tracker.admin.explanations import considered
 from tracker.admin.mode import instant_of, is_live
@@ -17,14 +18,18 @@ from tracker.admin.visit import Visit
 from tracker.audit.store import list_entries
 from tracker.cases import store as cases
 from tracker.clicks import store as clicks
-from tracker.conversions import store
+from tracker.conversions import journey_store, store
 from tracker.conversions.show import commissions_of
-from tracker.conversions.types import ConversionFilter, ConversionRow
+from tracker.conversions.types import ConversionFilter, ConversionRow, StoredDecision
 from tracker.partners import store as partners
 from tracker.programs import store as programs
+from tracker.recompute import store as runs
+from tracker.recompute.types import Change, Run
 from tracker.users import store as users
 
 HISTORY_MAX = 30  # entries of the trail shown
+VERSIONS_MAX = 20  # decisions shown, the newest
+UNTAKEN_MAX = 5  # results of runs that were not taken over, the newest
 PARTNERS_MAX = 100  # partners a search text may mean
 SEQ_DIGITS_MAX = 18  # a larger number is beyond 64 bits
 KINDS = ("lead", "sale", "refund")
@@ -98,6 +103,8 @@ async def conversion_page(visit: Visit) -> Response:
         considered=considered(explanation, visit.speech, time_zone=program.time_zone),
         steps_of=lambda line: sum_steps(line, visit.speech),
         fact_rows=fact_rows(facts["findings"], visit.speech),
+        history=history_of(facts.pop("decisions"), visit.speech),
+        locked_words=LOCKED,
         **facts,
     )
 
@@ -129,6 +136,8 @@ def _load(conn: Connection, conversion_id: str, *, now_ms: int) -> dict[str, Any
     at_ms = instant_of(conn, row.program_id, livemode=row.livemode, now_ms=now_ms)
     trail = list_entries(conn, object_id=conversion_id, limit=HISTORY_MAX)
     commissions = commissions_of(conn, row, now_ms=at_ms)
+    decisions = journey_store.decisions_of(conn, [conversion_id], limit=VERSIONS_MAX)
+    untaken = _untaken(conn, conversion_id, decision)
     return {
         "row": row,
         "livemode": row.livemode,
@@ -136,7 +145,12 @@ def _load(conn: Connection, conversion_id: str, *, now_ms: int) -> dict[str, Any
         "customer": None if row.customer_id is None else store.get_customer(conn, row.customer_id),
         "agent": None if row.agent_id is None else clicks.get_agent(conn, row.agent_id),
         "decision": decision,
-        "names": _names(conn, decision.explanation if decision else {}, [each.partner_id for each in commissions]),
+        "decisions": decisions,
+        "untaken": untaken,
+        "enrolled": partners.people_of(
+            conn, sorted({credit.partner_id for change, _ in untaken for credit in change.after.credits})
+        ),
+        "names": _names(conn, decisions, [each.partner_id for each in commissions]),
         "commissions": commissions,
         "findings": cases.findings_of(conn, [conversion_id]),
         "cases": cases.cases_of_conversion(conn, conversion_id),
@@ -149,10 +163,29 @@ def _load(conn: Connection, conversion_id: str, *, now_ms: int) -> dict[str, Any
     }
 
 
-def _names(conn: Connection, explanation: dict[str, Any], further: list[str]) -> dict[str, str]:
-    named = [*explanation.get("winner", ()), *explanation.get("considered", ())]
-    wanted = [each["partner"] for each in named if str(each["partner"] or "").startswith("prt_")]
-    return partners.names_of(conn, [*wanted, *further])
+def _untaken(conn: Connection, conversion_id: str, decision: StoredDecision | None) -> list[tuple[Change, Run | None]]:
+    """Return what runs came to beside the decision that counts and did not make one of, newest first."""
+    if decision is None:
+        return []
+    stands = [(part.enrollment_id, part.weight) for part in store.credits_of(conn, decision.decision_id)]
+    changes = [
+        change
+        for change in runs.changes_of(conn, conversion_id)
+        # What was compared with an older decision is out of date.
+        if change.decision_id is None
+        and [(credit.partner_id, credit.weight) for credit in change.before.credits] == stands
+    ]
+    return [(change, runs.get_run(conn, change.run_id)) for change in changes[:UNTAKEN_MAX]]
+
+
+def _names(conn: Connection, decisions: list[StoredDecision], further: list[str]) -> dict[str, str]:
+    named = [
+        entry["partner"]
+        for decision in decisions
+        for part in ("winner", "considered")
+        for entry in decision.explanation.get(part, ())
+    ]
+    return partners.names_of(conn, sorted({*further, *(each for each in named if str(each).startswith("prt_"))}))
 
 
 def _refunded_sale(conn: Connection, row: ConversionRow) -> ConversionRow | None:

@@ -40,6 +40,7 @@ _PART_CREDIT = mark("It took %(weight)s of the credit.")
 class Considered(NamedTuple):
     """One thing that could have earned: what it is, whose, when, what became of it and why, in one sentence."""
 
+    kind: str
     title: str
     click_id: str | None
     partner_id: str | None
@@ -70,11 +71,12 @@ def _considered(
     touch = str(entry["touch"])
     is_credited = entry["verdict"] == "credited"
     if is_credited:
-        sentence = _credit_sentence(weights.get(_key(entry), "1"), speech)
+        sentence = credit_sentence(weights.get(_key(entry), "1"), speech)
     else:
         sentence = reason_sentence(entry["reason"], entry.get("detail") or {}, speech, time_zone=time_zone)
     return Considered(
-        title=_title(touch, speech),
+        kind="click" if touch.startswith("clk_") else touch.partition(":")[0],
+        title=touch_title(touch, speech),
         click_id=touch.removeprefix("clk_") if touch.startswith("clk_") else None,
         partner_id=entry["partner"],
         at_ms=entry["at_ms"],
@@ -87,11 +89,13 @@ def _key(entry: Mapping[str, Any]) -> tuple[Any, Any]:
     return entry["touch"] or "binding", entry["partner"]
 
 
-def _credit_sentence(weight: str, speech: Translator) -> str:
+def credit_sentence(weight: str, speech: Translator) -> str:
+    """Return what somebody credited with a weight took."""
     return speech.gettext(_ALL_CREDIT) if weight == "1" else speech.gettext(_PART_CREDIT, weight=weight)
 
 
-def _title(touch: str, speech: Translator) -> str:
+def touch_title(touch: str, speech: Translator) -> str:
+    """Return what a touch is, by its name in an explanation."""
     kind, _, text = touch.partition(":")
     if kind == "code":
         return speech.gettext("Code %(code)s", code=text)

@@ -37,6 +37,10 @@ class Form:
         """Return every value of a field that may be sent several times."""
         return [value for key, value in self._pairs if key == name]
 
+    def sent(self, *, without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+        """Return every field as it was sent, in its order, to be sent once more."""
+        return [(name, value) for name, value in self._pairs if name not in without]
+
     def is_on(self, name: str) -> bool:
         """Tell whether a checkbox was ticked."""
         return bool(self._values.get(name))

@@ -22,6 +22,7 @@ MENU: tuple[MenuItem, ...] = (
     MenuItem("/admin/clicks", mark("Clicks"), "conversions.view", "clicks", mark("Work")),
     MenuItem("/admin/events", mark("Refused events"), "events.view", "events", mark("Work")),
     MenuItem("/admin/ledger", mark("Ledger"), "ledger.view", "ledger", mark("Work")),
+    MenuItem("/admin/reports/models", mark("Models compared"), "reports.view", "reports", mark("Work")),
     MenuItem("/admin/programs", mark("Programs"), "programs.view", "programs", mark("Work")),
     MenuItem("/admin/partners", mark("Partners"), "partners.view", "partners", mark("Work")),
     MenuItem("/admin/links", mark("Links"), "partners.view", "links", mark("Work")),

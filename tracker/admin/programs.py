@@ -1,4 +1,7 @@
-"""Pages of programs: the list, a new one, one program with its tag, terms, sites and keys."""
+"""Pages of programs: the list, a new one, one program with its tag, terms, sites and keys.
+
+New terms are looked at and published in `publishing.py`.
+"""
 
 from typing import Any
 
@@ -10,12 +13,7 @@ from starlette.responses import Response
 from tracker.admin.forms import Form
 from tracker.admin.labels import KEY_KIND, SCOPE
 from tracker.admin.policy import action, page
-from tracker.admin.program_terms import (
-    REWARD_ROWS,
-    form_of,
-    read_first_settings,
-    read_settings,
-)
+from tracker.admin.program_terms import form_of, read_first_settings
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
 from tracker.i18n.currencies import EXPONENTS, check_currency
@@ -103,46 +101,9 @@ async def program_page(visit: Visit) -> Response:
     return await _program_page(visit, visit.path_id("program_id", "prg"))
 
 
-async def terms_page(visit: Visit) -> Response:
-    """Show the form that publishes new terms."""
-    program = await _program(visit)
-    form = form_of(program.settings, currency=program.currency, speech=visit.speech)
-    return _terms_page(visit, program, form)
-
-
-async def terms_publish(visit: Visit) -> Response:
-    """Publish new terms, in force from now on."""
-    program = await _program(visit)
-    form = visit.form
-    settings = read_settings(form, current=program.settings, currency=program.currency, speech=visit.speech)
-    if settings is None:
-        return _terms_page(visit, program, form, status=422)
-    terms = settings
-
-    def publish(conn: Connection) -> ProgramVersion:
-        return store.publish_version(
-            conn,
-            program_id=program.program_id,
-            settings=terms,
-            note=form.get("note"),
-            actor=visit.actor,
-            now_ms=visit.now_ms,
-        )
-
-    try:
-        version = await visit.db.write(publish)
-    except InputError as error:
-        return _terms_page(visit, program, form.refuse(error), status=422)
-    await visit.services.refresh()
-    notice = msg(
-        "Version %(version)s is in force. Earlier conversions keep the terms they came under.", version=version.version
-    )
-    return visit.redirect(f"/admin/programs/{program.program_id}", notice)
-
-
 async def site_add(visit: Visit) -> Response:
     """Add a site to a program."""
-    program = await _program(visit)
+    program = await program_of(visit)
 
     def add(conn: Connection) -> str:
         return store.add_site(
@@ -164,7 +125,7 @@ async def site_add(visit: Visit) -> Response:
 
 async def site_remove(visit: Visit) -> Response:
     """Take a site from a program."""
-    program = await _program(visit)
+    program = await program_of(visit)
     site = visit.form.get("site")
 
     def remove(conn: Connection) -> None:
@@ -178,7 +139,7 @@ async def site_remove(visit: Visit) -> Response:
 
 async def key_create(visit: Visit) -> Response:
     """Make a key and show its value, this once."""
-    program = await _program(visit)
+    program = await program_of(visit)
     form = visit.form
 
     def create(conn: Connection) -> CreatedKey:
@@ -203,7 +164,7 @@ async def key_create(visit: Visit) -> Response:
 
 async def key_revoke(visit: Visit) -> Response:
     """Revoke a key."""
-    program = await _program(visit)
+    program = await program_of(visit)
     key_id = visit.path_id("key_id", "key")
 
     def revoke(conn: Connection) -> ApiKey | None:
@@ -220,7 +181,8 @@ async def key_revoke(visit: Visit) -> Response:
     return visit.redirect(f"/admin/programs/{program.program_id}#keys", notice)
 
 
-async def _program(visit: Visit) -> Program:
+async def program_of(visit: Visit) -> Program:
+    """Return the program in the path; one that does not exist is a page that does not."""
     program_id = visit.path_id("program_id", "prg")
     program = await visit.db.read(lambda conn: store.get_program(conn, program_id))
     if program is None:
@@ -230,12 +192,6 @@ async def _program(visit: Visit) -> Program:
 
 def _new_page(visit: Visit, form: Form, *, status: int = 200) -> Response:
     return render(visit, "programs_new.html", status=status, form=form, currencies=sorted(EXPONENTS))
-
-
-def _terms_page(visit: Visit, program: Program, form: Form, *, status: int = 200) -> Response:
-    return render(
-        visit, "programs_terms.html", status=status, program=program, form=form, reward_rows=range(REWARD_ROWS)
-    )
 
 
 async def _program_page(
@@ -302,8 +258,6 @@ ROUTES = (
     page("/admin/programs/new", programs_new, permission="programs.edit"),
     action("/admin/programs", programs_create, permission="programs.edit"),
     page("/admin/programs/{program_id}", program_page, permission="programs.view"),
-    page("/admin/programs/{program_id}/terms", terms_page, permission="programs.edit"),
-    action("/admin/programs/{program_id}/terms", terms_publish, permission="programs.edit"),
     action("/admin/programs/{program_id}/sites", site_add, permission="programs.edit"),
     action("/admin/programs/{program_id}/sites/remove", site_remove, permission="programs.edit"),
     action("/admin/programs/{program_id}/keys", key_create, permission="keys.edit"),

@@ -52,6 +52,19 @@ VIA: Mapping[str, str] = {
     "visitor": mark("the visitor's own clicks"),
     "fingerprint": mark("address and browser"),
 }
+# Models of reports; those a program can choose are in `labels.MODEL`.
+REPORT_MODEL: Mapping[str, str] = {
+    "participation": mark("Took part"),
+    "shared_by_distinct_partner": mark("Shared by distinct partner"),
+    "markov_order_1": mark("Markov, order 1"),
+    "markov_order_2": mark("Markov, order 2"),
+}
+REPORT_MODEL_TEXT: Mapping[str, str] = {
+    "participation": mark("every conversion the partner took part in, whole; the sums exceed what there was"),
+    "shared_by_distinct_partner": mark("an even part of each journey for each partner in it"),
+    "markov_order_1": mark("by the conversions lost without the partner, looking at one step of a journey"),
+    "markov_order_2": mark("the same, looking at two steps"),
+}
 LEVEL: Mapping[str, str] = {
     "binding": mark("Bound customer"),
     "lead_id": mark("The lead's credit"),

@@ -120,6 +120,17 @@ def visitors_of(conn: Connection, customer_id: str) -> list[str]:
     return list(conn.execute(query).scalars())
 
 
+def links_of(conn: Connection, customer_id: str) -> list[tuple[str, int]]:
+    """Return the browser visitors a customer was seen as, each with when that became known, oldest first."""
+    query = (
+        select(identity_links.c.visitor_id, identity_links.c.at_ms)
+        .where(identity_links.c.customer_id == customer_id)
+        .order_by(identity_links.c.at_ms, identity_links.c.visitor_id)
+        .limit(PAGE_MAX)
+    )
+    return [(row.visitor_id, row.at_ms) for row in conn.execute(query)]
+
+
 def clicks_of_visitors(conn: Connection, *, program_id: str, visitors: Sequence[str]) -> list[ClickRow]:
     """Return the clicks of some visitors, oldest first; of more than TOUCHES_MAX the first half and the last half."""
     number = dictionaries.program_number(conn, program_id) if visitors else None

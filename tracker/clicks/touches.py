@@ -94,6 +94,32 @@ def read_clicks(conn: Connection, *, after: int, up_to: int) -> list[PackedTouch
     return read_tuples(conn, _between, [(after, up_to)])
 
 
+def first_seq_since(conn: Connection, at_ms: int) -> int:
+    """Return the number of the first click received at an instant or later; without one, the number behind the newest.
+
+    Numbers grow as clicks are received, so it is searched by halves. Beside each other received clicks may have
+    changed places; callers look at the instants of what they read.
+    """
+    low, high = 0, newest_seq(conn) + 1
+    while low < high:
+        middle = (low + high) // 2
+        query = select(clicks.c.seq, clicks.c.received_at_ms).where(clicks.c.seq >= middle)
+        row = conn.execute(query.order_by(clicks.c.seq).limit(1)).first()
+        if row is None or row.received_at_ms >= at_ms:
+            high = middle
+        else:
+            low = row.seq + 1
+    return low
+
+
+def people_of_program(
+    rows: Iterable[PackedTouch], program_id: str, *, livemode: bool, numbers: Numbering
+) -> list[Touch]:
+    """Return the clicks of people, not robots, in one program and mode out of stored values."""
+    wanted = {number for number, each in numbers.programs.items() if each == program_id}
+    return [_touch(row, numbers) for row in rows if row[1] in wanted and bool(row[5]) == livemode and not row[8]]
+
+
 def _touch(row: PackedTouch, numbers: Numbering) -> Touch:
     seq, program, enrollment, click_key, visitor_key, livemode, received_at_ms, age_ms, is_bot = row
     click_id = unpack_browser_id(click_key)

@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from attribution.binding import partner_to_bind
+from attribution.types import Credit
 from ingest.conversions import ConversionKind, Trust
 from tracker.cases import store as cases
 from tracker.clicks.types import ClickRow
-from tracker.conversions import store
-from tracker.conversions.types import ConversionRow, ConversionStatus
+from tracker.conversions import journey_store, store
+from tracker.conversions.types import ConversionRow, ConversionStatus, StoredDecision
 from tracker.instants import show_instant
 from tracker.ledger import store as ledger
 from tracker.ledger.types import Commission, CommissionFilter, Status, TransferKind
@@ -89,9 +91,22 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}
     to: str
 
 
-class ShownAttribution(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose merit a conversion is, and why; docs/attribution.md names the reasons."""
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision that stood before: whom it credited most, and why it stands no more."""
 
+    decision: str
+    partner: str | None
+    cause: str
+    decided_at: str
+
+
+class ShownAttribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose merit a conversion is, and why; docs/attribution.md names the reasons.
+
+    `run` is the run that computed it again, None for a decision made as facts came in.
+    """
+
+    decision: str
     model: str
     via: str | None
     window: Window
@@ -101,6 +116,8 @@ class ShownAttribution(msgspec.Struct, frozen=True, kw_only=True):
     winner: list[Winner]
     considered: list[Considered]
     precedence: list[Step]
+    run: str | None
+    previous: Previous | None
 
 
 class ShownOutcome(ShownConversion, frozen=True, kw_only=True):
@@ -142,7 +159,7 @@ def show_outcome(conn: Connection, conversion_id: str, *, now_ms: int) -> ShownO
     covering = cases.cases_of_conversion(conn, conversion_id)
     return ShownOutcome(
         **_fields(row),
-        attribution=None if decision is None else _attribution(decision.explanation),
+        attribution=None if decision is None else _attribution(conn, decision),
         commissions=[show_commission(each) for each in commissions_of(conn, row, now_ms=now_ms)],
         case_id=covering[0].case_id if covering else msgspec.UNSET,
     )
@@ -220,9 +237,11 @@ def _fields(row: ConversionRow) -> dict[str, Any]:
     }
 
 
-def _attribution(explanation: dict[str, Any]) -> ShownAttribution:
+def _attribution(conn: Connection, decision: StoredDecision) -> ShownAttribution:
+    explanation = decision.explanation
     window = explanation["window"]
     return ShownAttribution(
+        decision=decision.decision_id,
         model=explanation["model"],
         via=explanation["via"],
         window=Window(from_=show_instant(window["from_ms"]), to=show_instant(window["to_ms"])),
@@ -244,4 +263,24 @@ def _attribution(explanation: dict[str, Any]) -> ShownAttribution:
             for each in explanation["considered"]
         ],
         precedence=[Step(level=each["level"], outcome=each["outcome"]) for each in explanation["precedence"]],
+        run=decision.run_id,
+        previous=_previous(conn, decision),
+    )
+
+
+def _previous(conn: Connection, decision: StoredDecision) -> Previous | None:
+    if decision.version == 1:
+        return None
+    before = journey_store.decision_numbered(conn, decision.conversion_id, decision.version - 1)
+    if before is None:
+        return None
+    credited = [
+        Credit(touch_id=each["touch"], partner_id=each["partner"], weight=each["weight"], amount_minor=each["amount"])
+        for each in before.explanation["winner"]
+    ]
+    return Previous(
+        decision=before.decision_id,
+        partner=partner_to_bind(credited),
+        cause=decision.cause,
+        decided_at=show_instant(before.decided_at_ms),
     )

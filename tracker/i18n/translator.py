@@ -61,6 +61,10 @@ class Translator:
         """Return a whole number with this language's grouping."""
         return str(format_decimal(value, locale=self.locale))
 
+    def decimal(self, value: Decimal) -> str:
+        """Return a number with at most two decimals, rounded half-even."""
+        return str(format_decimal(value, format="#,##0.##", locale=self.locale))
+
     def money(self, amount_minor: int, currency: str) -> str:
         """Return an amount of minor units with its currency, with exactly the decimals ISO 4217 gives it."""
         exponent = EXPONENTS.get(currency, 2)

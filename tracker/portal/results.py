@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from tracker.admin.arithmetic import Step, sum_steps
+from tracker.admin.explanations import Considered, considered
 from tracker.cases import store as cases
 from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions
@@ -27,6 +28,16 @@ SHOWN_MAX = 50  # newest conversions and newest lines of one program
 CLICK_DAYS = 30
 
 
+class Seen(NamedTuple):
+    """One thing that was considered for a conversion: what, whose ("you", "another" or nobody's), when, what became."""
+
+    title: str
+    whose: str
+    at_ms: int | None
+    is_credited: bool
+    sentence: str
+
+
 class Result(NamedTuple):
     """One own conversion: what it is, where it stands, and why in words the partner may read."""
 
@@ -35,6 +46,7 @@ class Result(NamedTuple):
     status: str
     at_ms: int
     reason: str
+    considered: list[Seen]
 
 
 class Line(NamedTuple):
@@ -82,7 +94,7 @@ def _share(conn: Connection, enrollment: Enrollment, program: Program, speech: T
         promo_codes=links.promo_codes_of(conn, enrollment_id),
         clicks=sum(people for people, _ in by_day.values()),
         balances=ledger.balances(conn, enrollment_id, livemode=True, now_ms=now_ms),
-        results=[_result(conn, row, speech, enrollment_id=enrollment_id) for row in found],
+        results=[_result(conn, row, program, speech, enrollment=enrollment) for row in found],
         lines=[
             Line(line, public_number(line.conversion_external_id), sum_steps(line.commission.line, speech))
             for line in lines
@@ -95,14 +107,32 @@ def public_number(external_id: str) -> str:
     return "" if "@" in external_id else external_id
 
 
-def _result(conn: Connection, row: ConversionRow, speech: Translator, *, enrollment_id: str) -> Result:
+def _result(
+    conn: Connection, row: ConversionRow, program: Program, speech: Translator, *, enrollment: Enrollment
+) -> Result:
+    decision = conversions.newest_decision(conn, row.conversion_id)
+    explanation = {} if decision is None else decision.explanation
     return Result(
         title=public_number(row.external_id),
         kind=row.kind,
         status=row.status,
         at_ms=row.occurred_at_ms,
-        reason=_reason(conn, row, speech, enrollment_id=enrollment_id),
+        reason=_reason(conn, row, speech, enrollment_id=enrollment.enrollment_id),
+        considered=[
+            _seen(each, speech, partner_id=enrollment.partner_id)
+            for each in considered(explanation, speech, time_zone=program.time_zone)
+        ],
     )
+
+
+def _seen(each: Considered, speech: Translator, *, partner_id: str) -> Seen:
+    """Return what a partner may know: of another one neither name, code nor standing, only what it came to."""
+    if each.partner_id in (None, partner_id):
+        whose = "" if each.partner_id is None else "you"
+        return Seen(each.title, whose, each.at_ms, each.is_credited, each.sentence)
+    title = speech.gettext("Code") if each.kind == "code" else each.title
+    sentence = each.sentence if each.is_credited else speech.gettext("It earned nothing.")
+    return Seen(title, "another", each.at_ms, each.is_credited, sentence)
 
 
 def _reason(conn: Connection, row: ConversionRow, speech: Translator, *, enrollment_id: str) -> str:

@@ -2,10 +2,12 @@
 
 from zoneinfo import available_timezones
 
+import msgspec
+
 from fraud_rules.registry import RULES
 from fraud_rules.rule import ConfigError, read_configs
 from tracker.i18n.messages import InputError, msg
-from tracker.programs.types import ProgramSettings
+from tracker.programs.types import Program, ProgramSettings
 
 REWARDS_MAX = 10  # rewards of one program; a statement stays readable
 PERCENT_MAX = 100
@@ -38,6 +40,20 @@ def check_settings(settings: ProgramSettings) -> ProgramSettings:
     except ConfigError as error:
         raise InputError("fraud_rules", msg("%(problem)s", problem=str(error))) from error
     return settings
+
+
+def check_change(current: Program, settings: ProgramSettings) -> ProgramSettings:
+    """Return a program's new terms when they can be kept and differ; raises InputError naming the field."""
+    terms = check_settings(owned_settings(settings, current.program_id))
+    if terms == current.settings:
+        raise InputError("note", msg("Nothing differs from the terms in force; change something first."))
+    return terms
+
+
+def owned_settings(settings: ProgramSettings, program_id: str) -> ProgramSettings:
+    """Return terms whose attribution settings name the program they are of."""
+    rules = msgspec.structs.replace(settings.attribution, program_id=program_id)
+    return msgspec.structs.replace(settings, attribution=rules)
 
 
 def check_time_zone(name: str, *, field: str = "time_zone") -> str:

@@ -16,7 +16,7 @@ from tracker.db.ids import new_id
 from tracker.i18n.currencies import check_currency
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.text import clean_line
-from tracker.programs.check import check_settings, check_time_zone
+from tracker.programs.check import check_change, check_settings, check_time_zone, owned_settings
 from tracker.programs.origins import normal_origin
 from tracker.programs.tables import program_sites, program_versions, programs, test_clocks
 from tracker.programs.types import Program, ProgramSettings, ProgramVersion
@@ -42,7 +42,7 @@ def create_program(
 ) -> Program:
     """Add a program with its first terms and sites. The attribution settings get the new program's id."""
     program_id = new_id("prg", now_ms)
-    terms = check_settings(_owned(settings, program_id))
+    terms = check_settings(owned_settings(settings, program_id))
     values = {
         "program_id": program_id,
         "name": clean_line(name, field="name", longest=NAME_MAX),
@@ -67,9 +67,7 @@ def publish_version(
 ) -> ProgramVersion:
     """Put new terms in force from now on and return them; refuses terms equal to those in force."""
     current = lock_program(conn, program_id)
-    terms = check_settings(_owned(settings, program_id))
-    if terms == current.settings:
-        raise InputError("note", msg("Nothing differs from the terms in force; change something first."))
+    terms = check_change(current, settings)
     published = _insert_version(
         conn,
         program_id=program_id,
@@ -176,11 +174,6 @@ def remove_site(conn: Connection, *, program_id: str, site: str, actor: str, now
     if conn.execute(statement).rowcount:
         before = {"origin": site}
         record(conn, at_ms=now_ms, actor=actor, action="program.site_removed", object_id=program_id, before=before)
-
-
-def _owned(settings: ProgramSettings, program_id: str) -> ProgramSettings:
-    rules = msgspec.structs.replace(settings.attribution, program_id=program_id)
-    return msgspec.structs.replace(settings, attribution=rules)
 
 
 def _insert_version(

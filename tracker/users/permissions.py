@@ -26,6 +26,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "conversions.edit": _MANAGERS,
     "events.view": _EVERYONE,
     "events.edit": _MANAGERS,
+    "reports.view": _EVERYONE,
     "cases.view": _EVERYONE,
     "cases.decide": _REVIEWERS,
     "ledger.view": _EVERYONE,

@@ -29,6 +29,8 @@ TERMS = {
     "binding": "none",
     "commission_months": "12",
     "note": "Autumn",
+    # Looked at; see test_publishing.py for the way there.
+    "step": "publish",
 }
 
 

@@ -45,6 +45,28 @@ def newest(world: Any, conversion_id: str) -> Any:
     return world.read(lambda conn: store.newest_decision(conn, conversion_id))
 
 
+def test_conversion_decided_again_names_what_stood_before_and_why_it_does_not(world) -> None:
+    now_ms = world.services.now_ms()
+    visitor = world.click(a=120_000)
+    sale = sell(world, now_ms - 60_000, visitor_id=visitor)
+    first = world.api("GET", f"/v1/conversions/{sale}").json()["attribution"]
+    world.add_partner("Boris", "BORIS")
+    world.click("BORIS", a=90_000, c=world.number("later"), w=visitor)
+    settle(world)
+
+    again = world.api("GET", f"/v1/conversions/{sale}").json()["attribution"]
+
+    assert (first["previous"], first["run"]) == (None, None)
+    assert again["decision"] != first["decision"]
+    assert again["previous"] == {
+        "decision": first["decision"],
+        "partner": world.anna.partner_id,
+        "cause": "late_click",
+        "decided_at": first["known_at"],
+    }
+    assert again["run"] is None
+
+
 @pytest.fixture
 def two_sales(world: Any) -> tuple[str, str]:
     """One sale of a minute ago and one that, by the shop's clock, happens in four minutes."""

@@ -157,6 +157,21 @@ def test_nothing_of_another_partner_is_shown(world):
     assert "Nobody yet. Share your link" in page.text
 
 
+def test_conversion_says_why_it_is_the_partners_and_names_others_only_as_another(world):
+    boris = world.add_partner("Boris", "BORIS")
+    visitor = world.click("BORIS", a=200_000)
+    world.click("ANNA", a=100_000, c=world.number("second"), w=visitor)
+    world.track("sale", world.sale(external_id="SHARED-1", visitor_id=visitor, partner_code="BORIS"))
+
+    page = opened(world)
+
+    why = page.text[page.text.index("Why it is yours") :]
+    assert "Click · you</strong><span>It took the whole credit." in why
+    assert why.count("· another partner</strong><span>It earned nothing.") == 2
+    for hidden in ("Boris", "BORIS", boris.partner_id, boris.enrollment_id):
+        assert hidden not in page.text
+
+
 def test_number_that_is_an_address_stays_hidden(world):
     world.track("lead", {"external_id": "person@mail.example", "partner_code": "ANNA"})
 

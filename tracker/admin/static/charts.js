@@ -1,5 +1,6 @@
 // Draws a chart above each table marked with data-chart, from the numbers in it. The table stays: it is the chart's text.
-// Markup: <div data-chart="line|bar" data-chart-label="…"><table> with data-value on every number cell.
+// Markup: <div data-chart="line|bar" data-chart-label="…"><table> with data-value on every number cell. With
+// data-chart-axis="one" all series share an axis: they are in one unit and are meant to be compared.
 "use strict";
 
 (() => {
@@ -30,6 +31,7 @@
     canvas.setAttribute("aria-label", box.dataset.chartLabel);
     frame.append(canvas);
     box.prepend(frame);
+    const isShared = box.dataset.chartAxis === "one";
     const colours = ["--chart-1", "--chart-2", "--chart-3"].map(token);
     const axis = { grid: { color: token("--line") }, border: { display: false }, ticks: { color: token("--ink-soft") } };
     return new Chart(canvas, {
@@ -45,7 +47,7 @@
           pointRadius: 2.5,
           borderRadius: 3,
           tension: 0.25,
-          yAxisID: index === 0 ? "y" : "y1",
+          yAxisID: index === 0 || isShared ? "y" : "y1",
         })),
       },
       options: {
@@ -57,7 +59,7 @@
         scales: {
           x: { ...axis, grid: { display: false } },
           y: { ...axis, beginAtZero: true },
-          ...(series.length > 1 ? { y1: { ...axis, position: "right", beginAtZero: true, grid: { display: false } } } : {}),
+          ...(series.length > 1 && !isShared ? { y1: { ...axis, position: "right", beginAtZero: true, grid: { display: false } } } : {}),
         },
         plugins: { legend: { display: series.length > 1, align: "start", labels: { color: token("--ink"), boxWidth: 12, boxHeight: 2 } } },
       },

@@ -52,6 +52,7 @@ bench: bench-ingest ## measure; prints ratios within one run
 bench-ingest: dev ## measure the doors of ingestion
 	@command -v wrk >/dev/null || { echo "make bench-ingest needs wrk (Debian: apt-get install wrk)."; exit 1; }
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/peers/run.py
 
 docs: NEEDED = $(CHROMIUM)
 docs: dev tested-with ## make the screenshots again and hold the docs against the code

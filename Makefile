@@ -52,6 +52,7 @@ bench: bench-ingest bench-attribution ## measure; prints ratios within one run
 bench-ingest: dev ## measure the doors of ingestion
 	@command -v wrk >/dev/null || { echo "make bench-ingest needs wrk (Debian: apt-get install wrk)."; exit 1; }
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/peers/run.py
 
 bench-attribution: dev ## measure deciding again; CLICKS= says how many
 	@PYTHONPATH=.:benchmarks/storage $(BIN)/python benchmarks/attribution/run.py --clicks $(or $(CLICKS),1000000)

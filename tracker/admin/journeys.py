@@ -14,7 +14,6 @@ from tracker.admin.visit import Visit
 from tracker.clicks import store as clicks
 from tracker.conversions import store
 from tracker.conversions.timeline import (
-    MOMENTS_MAX,
     BindingMoment,
     ClickMoment,
     DecisionMoment,
@@ -41,7 +40,6 @@ async def journey_page(visit: Visit) -> Response:
     return render(
         visit,
         "conversions_journey.html",
-        moments_max=MOMENTS_MAX,
         verdicts=verdicts,
         beside=beside,
         moves=_moves(timeline, visit.speech),

@@ -36,6 +36,7 @@ PARTNERS = (
     ("Pavel, a customer (demo)", "pavel@partner.example", 1, 0.05),
 )
 SELF_REFERRER, CROWD_PARTNER = 5, 4
+MIXED = 0.5  # share of buyers who came by other partners' links before
 
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/155.0.0.0 Safari/537.36",
@@ -79,6 +80,7 @@ def add_partners(conn: Connection, program_id: str, *, now_ms: int) -> list[NewP
 def make_world(program_id: str, added: list[NewPartner], *, shop_url: str, currency: str, now_ms: int) -> World:
     """Return a month of clicks and reports that ends just before now."""
     chance = random.Random(SEED)  # noqa: S311  # Demo data, not a secret.
+    mixing = random.Random(SEED + 1)  # noqa: S311  # As above; of its own, so that the rest stays as it is.
     scene = _Scene(program_id=program_id, shop_url=shop_url, currency=currency)
     clicks: list[tuple[int, str]] = []
     happenings: list[Happening] = []
@@ -91,8 +93,12 @@ def make_world(program_id: str, added: list[NewPartner], *, shop_url: str, curre
             if chance.random() < buys:
                 bought_at_ms = min(at_ms + chance.randrange(3, 4000) * MINUTE_MS, now_ms - 30 * MINUTE_MS)
                 number = len(happenings) + 1
+                earlier = _earlier(mixing, scene, added, visitor=visitor, address=address, agent=agent, at_ms=at_ms)
+                clicks += earlier
+                # Who came by several links names no click: then all of them count, as the program's model says.
+                named = None if earlier else visitor
                 happenings += scene.purchase(
-                    chance, number, visitor=visitor, address=address, agent=agent, at_ms=bought_at_ms
+                    chance, number, visitor=visitor, named=named, address=address, agent=agent, at_ms=bought_at_ms
                 )
     happenings += _self_referral(scene, chance, clicks, added[SELF_REFERRER], now_ms=now_ms)
     happenings += _crowd(scene, chance, clicks, added[CROWD_PARTNER], now_ms=now_ms)
@@ -117,13 +123,13 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
     shop_url: str
     currency: str
 
-    def click(self, partner: NewPartner, visitor: str, address: str, agent: str) -> str:
+    def click(self, partner: NewPartner, visitor: str, address: str, agent: str, *, click_id: str | None = None) -> str:
         return encode_click(
             InboxClick(
                 program_id=self.program_id,
                 livemode=True,
                 enrollment_id=partner.enrollment_id,
-                click_id=visitor,
+                click_id=click_id or visitor,
                 visitor_id=visitor,
                 source="snippet",
                 code=partner.code,
@@ -158,9 +164,17 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def purchase(
-        self, chance: random.Random, number: int, *, visitor: str, address: str, agent: str, at_ms: int
+        self,
+        chance: random.Random,
+        number: int,
+        *,
+        visitor: str,
+        named: str | None,
+        address: str,
+        agent: str,
+        at_ms: int,
     ) -> Iterator[Happening]:
-        """Yield a sale, and now and then the refund of it."""
+        """Yield a sale, which may name a click, and now and then the refund of it."""
         amount = chance.choice(PRICES) * chance.randrange(1, 4)
         order = f"DEMO-{1000 + number}"
         customer = CustomerReport(
@@ -173,7 +187,7 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
             amount=amount,
             currency=self.currency,
             customer=customer,
-            click_id=visitor,
+            click_id=named,
             visitor_id=visitor,
             address=address,
             user_agent=agent,
@@ -182,6 +196,28 @@ class _Scene(msgspec.Struct, frozen=True, kw_only=True):
             yield self.report(
                 "refund", f"{order}-R", at_ms + MINUTE_MS, amount=amount, currency=self.currency, refund_of=order
             )
+
+
+def _earlier(
+    mixing: random.Random,
+    scene: _Scene,
+    added: list[NewPartner],
+    *,
+    visitor: str,
+    address: str,
+    agent: str,
+    at_ms: int,
+) -> list[tuple[int, str]]:
+    """Return clicks of a buyer on other links in the days before: of nobody, or of one to three partners."""
+    if mixing.random() > MIXED:
+        return []
+    return [
+        (
+            at_ms - mixing.randrange(60, 9 * 24 * 60) * MINUTE_MS,
+            scene.click(partner, visitor, address, agent, click_id=_token(mixing)),
+        )
+        for partner in mixing.sample(added, mixing.randrange(1, 4))
+    ]
 
 
 def _self_referral(

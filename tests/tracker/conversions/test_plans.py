@@ -21,11 +21,12 @@ def plans_of(world: Any, transaction: Any, *, writes: bool = False) -> list[tupl
     """Run a transaction and return each SELECT it made with SQLite's plan for it."""
     seen: list[tuple[str, Any]] = []
 
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if statement.lstrip().startswith("SELECT"):
-            seen.append((statement, parameters))
-
     def run(conn: Any) -> list[tuple[str, str]]:
+        def note(asking: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+            # The world's worker asks over the same engine, on connections of its own.
+            if asking is conn and statement.lstrip().startswith("SELECT"):
+                seen.append((statement, parameters))
+
         event.listen(conn.engine, "before_cursor_execute", note)
         try:
             transaction(conn)

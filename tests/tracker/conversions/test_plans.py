@@ -98,6 +98,7 @@ def test_touches_are_found_by_index_for_one_and_for_many(world, sold: str) -> No
 def test_what_happened_since_an_instant_is_found_by_index(world, sold: str) -> None:
     scope = Scope(program_id=world.program_id, since_ms=1, click_watermark=9, conversion_watermark=9)
 
-    ((_, plan),) = plans_of(world, lambda conn: walk_conversions(conn, scope))
+    (_, leads), (_, walk) = plans_of(world, lambda conn: walk_conversions(conn, scope))
 
-    assert "SEARCH conversions USING" in plan
+    assert "USING COVERING INDEX ix_conversions_lead" in leads
+    assert "SEARCH conversions USING" in walk

@@ -77,6 +77,8 @@ class ReportQueue:
             outcomes = await self._store([reported for reported, _ in batch])
         except Exception as error:  # noqa: BLE001  # Each waiter gets it; one bad report may not take others with it.
             if isinstance(error, DatabaseBusyError):
+                # Who came meanwhile waited as well; behind another try they would wait twice as long as anybody should.
+                batch, self._waiting = batch + self._waiting, []
                 _fail(batch, SinkBusyError(str(error)))
             elif len(batch) == 1:
                 _fail(batch, error)

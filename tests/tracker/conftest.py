@@ -6,6 +6,7 @@
 import asyncio
 import itertools
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +15,12 @@ from typing import Any, TypeVar
 
 import httpx2
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ingest.events import InboxClick, encode_click
 from tracker.app import create_app
 from tracker.db.opening import open_database
+from tracker.jobs.tables import jobs
 from tracker.keys.store import create_key
 from tracker.partners.store import add_partner
 from tracker.programs.defaults import default_settings
@@ -26,6 +28,7 @@ from tracker.programs.store import create_program
 from tracker.programs.types import ProgramSettings
 from tracker.services import Services
 from tracker.settings import Settings
+from tracker.worker import decide_conversions
 
 SITE = "https://shop.example"
 BASE_URL = "https://go.shop.example"
@@ -176,6 +179,19 @@ class World:
             "details": None,
         }
         return encode_click(InboxClick(**fields | changes))
+
+    def settle(self) -> None:
+        """Project and decide until nothing waits, beside the world's own worker, which may hold a lease."""
+        ends_at = time.monotonic() + 60
+        while time.monotonic() < ends_at:
+            self.run(self.services.project())
+            self.run(decide_conversions(self.services))
+            waiting = self.read(lambda conn: conn.execute(select(jobs)).all())
+            if not waiting:
+                return
+            assert not any(job.attempts for job in waiting), waiting
+            self.run(asyncio.sleep(0.02))
+        raise AssertionError(f"Deciding never comes to an end: {waiting}")
 
     def sale(self, **fields: Any) -> dict[str, Any]:
         """A sale body of 100.00 EUR with a new order number."""

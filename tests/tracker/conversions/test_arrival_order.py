@@ -4,8 +4,6 @@ Every event says when it happened; after each one everything that waits is decid
 finds a decision already made.
 """
 
-import asyncio
-import time
 from itertools import permutations
 from typing import Any, Literal
 
@@ -20,7 +18,6 @@ from tracker.jobs.tables import jobs
 from tracker.ledger.verify import verify
 from tracker.programs.defaults import default_settings
 from tracker.rewards.types import RewardRule
-from tracker.worker import decide_conversions
 
 MINUTE_MS = 60_000
 STEPS = ("click", "lead", "sale", "refund")
@@ -60,7 +57,7 @@ class Journey:
 
     def arrive(self, step: str) -> None:
         getattr(self, step)()
-        settle(self.world)
+        self.world.settle()
 
     def click(self) -> None:
         self.world.click(c=self.click_id, a=60 * MINUTE_MS)
@@ -106,20 +103,6 @@ class Journey:
         return [
             self.world.api("GET", f"/v1/conversions/{self.ids[kind]}").json()["status"] for kind in ("lead", "sale")
         ]
-
-
-def settle(world: Any) -> None:
-    """Project and decide until nothing waits, beside the world's own worker, which may hold a lease."""
-    ends_at = time.monotonic() + 10
-    while time.monotonic() < ends_at:
-        world.run(world.services.project())
-        world.run(decide_conversions(world.services))
-        waiting = world.read(lambda conn: conn.execute(select(jobs)).all())
-        if not waiting:
-            return
-        assert not any(job.attempts for job in waiting), waiting
-        world.run(asyncio.sleep(0.02))
-    raise AssertionError(f"Deciding never comes to an end: {waiting}")
 
 
 def orders_of(world: Any, tie: str) -> list[tuple[str, ...]]:
@@ -173,7 +156,7 @@ def test_a_click_that_comes_a_day_late_changes_nothing(paying_world) -> None:
     journey = Journey(world, "click_id")
     journey.sale()
     journey.lead()
-    settle(world)
+    world.settle()
     ahead_ms = LATE_MS + MINUTE_MS
     now_ms = world.services.now_ms
     world.services.now_ms = lambda: now_ms() + ahead_ms
@@ -181,7 +164,7 @@ def test_a_click_that_comes_a_day_late_changes_nothing(paying_world) -> None:
     setup.now_ms = world.services.now_ms
     try:
         world.click(c=journey.click_id, a=ahead_ms + 60 * MINUTE_MS)
-        settle(world)
+        world.settle()
     finally:
         del world.services.now_ms
         setup.now_ms = world.services.now_ms
@@ -193,7 +176,7 @@ def test_a_click_after_its_conversion_decides_nothing_again(paying_world) -> Non
     world = paying_world
     journey = Journey(world, "visitor_id")
     journey.sale()
-    settle(world)
+    world.settle()
 
     world.browser({"t": "click", "c": world.number("later"), "w": journey.click_id, "r": "ANNA"})
     world.run(world.services.project())

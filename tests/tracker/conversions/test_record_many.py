@@ -210,9 +210,12 @@ def test_a_busy_database_is_told_to_everybody_at_once(run) -> None:
         queue = ReportQueue(store)
         waiting = [asyncio.ensure_future(queue.put(reported(number))) for number in range(3)]
         await settle()
+        # These came while the batch waited for the lock, and waited with it.
+        waiting += [asyncio.ensure_future(queue.put(reported(number))) for number in range(3, 6)]
+        await settle()
         store.may_store.set()
         outcomes: list[Any] = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(one) for one in outcomes] == [SinkBusyError] * 3
+        assert [type(one) for one in outcomes] == [SinkBusyError] * 6
         assert len(store.batches) == 1
 
     run(law())

@@ -1,7 +1,5 @@
 """Installations with facts that came too late to count by themselves, so that deciding again has something to do."""
 
-import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,6 @@ from attribution.types import Settings as AttributionSettings
 from tracker.conversions.late import LATE_MS
 from tracker.db.schema import METADATA
 from tracker.instants import show_instant
-from tracker.jobs.tables import jobs
 from tracker.links.store import add_promo_code
 from tracker.programs.defaults import default_settings
 from tracker.recompute.answer import answer_of
@@ -24,7 +21,6 @@ from tracker.recompute.apply import Asked
 from tracker.recompute.engines import open_engine
 from tracker.recompute.run import run_through
 from tracker.recompute.writers import HereWriter, RequestWriter
-from tracker.worker import decide_conversions
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -43,20 +39,6 @@ class Quiet:
 
     def decided(self, conversions: int, of: int) -> None:
         self.conversions.append((conversions, of))
-
-
-def settle(world: Any) -> None:
-    """Project and decide until nothing waits."""
-    ends_at = time.monotonic() + 60
-    while time.monotonic() < ends_at:
-        world.run(world.services.project())
-        world.run(decide_conversions(world.services))
-        waiting = world.read(lambda conn: conn.execute(select(jobs)).all())
-        if not waiting:
-            return
-        assert not any(job.attempts for job in waiting), waiting
-        world.run(asyncio.sleep(0.02))
-    raise AssertionError(f"Deciding never comes to an end: {waiting}")
 
 
 @contextmanager
@@ -170,11 +152,11 @@ def tell_long_story(world: Any) -> Teller:
     world.run(world.services.refresh())
     for number in range(8):
         _tell_person(teller, number)
-    settle(world)
+    world.settle()
     with later(world, LATE):
         for number in range(8):
             _tell_late(teller, number)
-        settle(world)
+        world.settle()
     return teller
 
 
@@ -235,7 +217,6 @@ def story(sqlite_template: Path, tmp_path: Path, world_with: Any) -> Iterator[An
 def tools() -> Any:
     """What the tests of this folder share."""
     return SimpleNamespace(
-        settle=settle,
         later=later,
         seed=seed,
         Teller=Teller,

@@ -32,7 +32,7 @@ def sold(teller: Any, tools: Any) -> Any:
         visitor = teller.click("ANNA", minutes + 20)
         teller.click("BORIS", minutes + 10, c=world.number("second"), w=visitor)
         teller.sale(minutes, visitor_id=visitor)
-    tools.settle(world)
+    world.settle()
     return world
 
 
@@ -109,7 +109,7 @@ def test_test_objects_are_in_no_sum(teller, tools) -> None:
     world = teller.world
     visitor = teller.click("ANNA", 90, test=True)
     teller.sale(60, visitor_id=visitor, test=True)
-    tools.settle(world)
+    world.settle()
 
     assert preview(world, settings_of(world, window_seconds=1)).partners == ()
 

@@ -24,10 +24,10 @@ def forgotten_click(teller: Any, tools: Any, *, sale: str | None = None) -> tupl
     world = teller.world
     visitor = world.number("visitor")
     sale = sale or teller.sale(60, visitor_id=visitor)
-    tools.settle(world)
+    world.settle()
     with tools.later(world, tools.LATE):
         click = teller.click("ANNA", 90, c=visitor)
-        tools.settle(world)
+        world.settle()
     return sale, click
 
 
@@ -89,7 +89,7 @@ def test_applying_twice_changes_nothing_the_second_time(teller, tools, recompute
     world = teller.world
     forgotten_click(teller, tools)
     first = recompute(world)
-    tools.settle(world)
+    world.settle()
     decided = count_decisions(world)
 
     second = recompute(world)
@@ -103,10 +103,10 @@ def test_money_moves_from_who_was_credited_to_who_should_have_been(teller, tools
     world = teller.world
     visitor = teller.click("ANNA", 90)
     sale = teller.sale(60, visitor_id=visitor)
-    tools.settle(world)
+    world.settle()
     with tools.later(world, tools.LATE):
         teller.click("BORIS", 70, c=world.number("later"), w=visitor)
-        tools.settle(world)
+        world.settle()
 
     done = recompute(world)
 
@@ -135,11 +135,11 @@ def test_a_locked_result_stays_and_is_told(unseeded_world, tools, recompute, by:
     teller = tools.Teller(world)
     visitor = teller.click("ANNA", 90)
     sale = teller.sale(60, visitor_id=visitor, customer={"external_id": "frieda"})
-    tools.settle(world)
+    world.settle()
     lose_evidence(world, by)
     with tools.later(world, tools.LATE):
         teller.click("BORIS", 70, c=world.number("later"), w=visitor)
-        tools.settle(world)
+        world.settle()
         done = recompute(world)
         asked = recompute(world, what_if=WhatIf(window_seconds=60))
 
@@ -158,7 +158,7 @@ def test_within_a_day_a_result_is_open_whatever_its_hold(unseeded_world, tools, 
     teller = tools.Teller(world)
     visitor = teller.click("ANNA", 90)
     teller.sale(60, visitor_id=visitor)
-    tools.settle(world)
+    world.settle()
 
     told = recompute(world, is_dry_run=True, what_if=WhatIf(window_seconds=60))
 
@@ -171,7 +171,7 @@ def test_a_what_if_is_written_down_and_nothing_reads_it(teller, tools, recompute
     visitor = teller.click("ANNA", 90)
     teller.click("BORIS", 80, c=world.number("second"), w=visitor)
     sale = teller.sale(60, visitor_id=visitor)
-    tools.settle(world)
+    world.settle()
     before = count_decisions(world)
 
     told = recompute(world, what_if=WhatIf(model="first_click"))
@@ -193,11 +193,11 @@ def test_a_binding_that_moves_takes_the_customers_later_sales_along(teller, tool
     first = teller.sale(60, visitor_id=visitor, customer=person)
     rival = teller.click("BORIS", 50)
     second = teller.sale(40, click_id=rival, customer=person)
-    tools.settle(world)
+    world.settle()
     assert tools.earners(world, second) == {world.boris.partner_id: "1"}
     with tools.later(world, tools.LATE):
         teller.click("ANNA", 90, c=visitor)
-        tools.settle(world)
+        world.settle()
 
     told = recompute(world, is_dry_run=True)
     done = recompute(world)
@@ -206,7 +206,7 @@ def test_a_binding_that_moves_takes_the_customers_later_sales_along(teller, tool
     assert told["sums"] == done["sums"]
     assert tools.earners(world, first) == tools.earners(world, second) == {world.anna.partner_id: "1"}
     assert tools.owed(world) == {world.anna.partner_id: 4_000}
-    tools.settle(world)
+    world.settle()
     assert recompute(world)["changed"] == 0
     assert world.read(verify).ok
 
@@ -216,10 +216,10 @@ def test_a_sale_inherits_what_its_lead_is_credited_now(teller, tools, recompute)
     visitor, lead_number = world.number("visitor"), world.number("lead")
     teller.sale(120, kind="lead", external_id=lead_number, visitor_id=visitor)
     sale = teller.sale(60, lead_id=lead_number)
-    tools.settle(world)
+    world.settle()
     with tools.later(world, tools.LATE):
         teller.click("ANNA", 150, c=visitor)
-        tools.settle(world)
+        world.settle()
 
     told = recompute(world, is_dry_run=True)
     done = recompute(world)
@@ -245,7 +245,7 @@ def test_an_earlier_binding_outside_of_the_scope_still_binds(teller, tools, reco
     person = {"external_id": "dora"}
     teller.sale(120, click_id=teller.click("ANNA", 150), customer=person)
     second = teller.sale(60, click_id=teller.click("BORIS", 70), customer=person)
-    tools.settle(world)
+    world.settle()
 
     told = recompute(world, is_dry_run=True, since_ms=teller.zero_ms - 90 * 60_000)
 
@@ -272,7 +272,7 @@ def test_a_conversion_that_is_not_credited_any_more_gives_its_binding_back(telle
     person = {"external_id": "erna"}
     first = teller.sale(120, click_id=teller.click("ANNA", 150), customer=person)
     second = teller.sale(60, click_id=teller.click("BORIS", 70), customer=person)
-    tools.settle(world)
+    world.settle()
     # As if somebody had found out that the first sale's click was never that person's.
     world.write(
         lambda conn: conn.execute(
@@ -284,7 +284,7 @@ def test_a_conversion_that_is_not_credited_any_more_gives_its_binding_back(telle
 
     told = recompute(world, is_dry_run=True)
     done = recompute(world)
-    tools.settle(world)
+    world.settle()
 
     assert told["changed"] == done["changed"] == 2
     assert tools.earners(world, first) == {}

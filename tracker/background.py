@@ -48,7 +48,6 @@ class Background:
         self._process: BaseProcess
         self._is_told = False
         # What is in memory now is shared with the process as long as nobody touches it.
-        gc.collect()
         gc.freeze()
         self._start("fork" if sys.platform == "linux" else "spawn")
 

@@ -1,6 +1,6 @@
 """The background process of a server: it projects clicks and decides conversions.
 
-Python runs the code of one thread at a time, so the same work inside the process that answers made every thousandth
+Python runs the code of one thread at a time, so the same work inside the process that answers made every hundredth
 answer wait several times as long. The server starts it before it opens anything, tells it when there is work, starts it
 again when it dies, and ends it. When the server dies, it ends at once.
 """
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class Background:
-    """The process and the way to it. Use it as: made, `begin`, `watch` while serving, `end`."""
+    """The process and the way to it. Use it as: made, `begin`, `watched` while serving, `end`."""
 
     def __init__(self, data_dir: Path) -> None:
         """Start the process, which waits for `begin`. Make it before any thread and loop: it is a fork where it can."""

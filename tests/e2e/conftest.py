@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ def wait_until_ready(url: str) -> None:
         except OSError:
             time.sleep(0.1)
     pytest.fail(f"{url} did not answer within {READY_S} s.")
+
+
+@pytest.fixture(scope="session")
+def until_ready() -> Callable[[str], None]:
+    """What waits until an address answers."""
+    return wait_until_ready
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.browser
 
 CLI = [sys.executable, "-c", "from tracker.cli import main; main()"]
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
-READY_S = 30
 COMMAND_S = 60
 PASSWORD = "correct horse battery staple"
 
@@ -89,19 +87,8 @@ class Company:
         return {names[each["partner"]]: each["weight"] for each in sold["attribution"]["winner"]}
 
 
-def wait_until_ready(url: str) -> None:
-    ends_at = time.monotonic() + READY_S
-    while time.monotonic() < ends_at:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"{url} did not answer within {READY_S} s.")
-
-
 @pytest.fixture
-def company(tmp_path: Path) -> Iterator[Company]:
+def company(tmp_path: Path, until_ready: Callable[[str], None]) -> Iterator[Company]:
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         port = chosen.getsockname()[1]
@@ -109,7 +96,7 @@ def company(tmp_path: Path) -> Iterator[Company]:
     served = [*CLI, "serve", "--data-dir", str(made.folder), "--port", str(port)]
     with subprocess.Popen(served, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until_ready(f"{made.base_url}/readyz")
+            until_ready(f"{made.base_url}/readyz")
             yield made
         finally:
             process.terminate()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from fraud_rules.identity import email_domain
+from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.types import Finding, Subject
 
 
@@ -56,3 +57,23 @@ def find_entry(finding: Finding, subject: Subject, *, entries: Iterable[AllowEnt
     """Return the entry that suppresses the finding (the one with the smallest id), or None."""
     matching = [entry for entry in entries if finding.rule in entry.rules and covers(entry, subject)]
     return min(matching, key=lambda entry: entry.id, default=None)
+
+
+def find_partner_entry(finding: Finding, facts: PartnerFacts, *, entries: Iterable[AllowEntry]) -> AllowEntry | None:
+    """Return the entry that suppresses a finding about a partner (the one with the smallest id), or None.
+
+    Only an entry of that partner alone, or of a window announced for it, speaks of the partner as a whole.
+    """
+    matching = [entry for entry in entries if finding.rule in entry.rules and _covers_partner(entry, facts)]
+    return min(matching, key=lambda entry: entry.id, default=None)
+
+
+def _covers_partner(entry: AllowEntry, facts: PartnerFacts) -> bool:
+    if entry.partner_id != facts.partner_id:
+        return False
+    if any(each is not None for each in (entry.network_key, entry.email_domain, entry.visitor_id)):
+        return False
+    if entry.expires_at_ms is not None and facts.at_ms >= entry.expires_at_ms:
+        return False
+    starts, ends = entry.starts_at_ms, entry.ends_at_ms
+    return (starts is None or starts <= facts.at_ms) and (ends is None or facts.at_ms <= ends)

@@ -4,16 +4,18 @@ The shell and the replay command call `judge`. A rule that fails is reported and
 """
 
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
-from fraud_rules.allow import AllowEntry, find_entry
+from fraud_rules.allow import AllowEntry, find_entry, find_partner_entry
+from fraud_rules.learning import Scales, weigh
+from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.rule import Rule, RuleConfig
 from fraud_rules.scoring import Score, score
-from fraud_rules.types import Facts, Finding, moments_of, weightiest_first
+from fraud_rules.types import ClickFacts, Facts, Finding, moments_of, weightiest_first
 
 
 class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,44 +47,112 @@ def judge(
     *,
     configs: Mapping[str, RuleConfig],
     allow: Iterable[AllowEntry],
+    scales: Scales | None = None,
+    standing: Iterable[Finding] = (),
 ) -> Judgement:
     """Return the findings of all enabled rules due for this subject, with their score.
 
-    `configs`: by rule id, from `rule.read_configs`; a missing one means defaults. `allow`: entries of
-    the subject's program. Neither the order of rules nor of entries changes the result.
+    `configs`: by rule id, from `rule.read_configs`; a missing one means defaults. `allow`: entries of the
+    subject's program. `scales`: what verdicts taught of each rule (`learning`). `standing`: findings about
+    others that speak of this subject too (its partner, its crowd); they count into the score and are not
+    returned. Neither the order of rules nor of entries changes the result.
     """
-    entries = tuple(allow)
     moments = moments_of(facts.subject)
+    due = [rule for rule in rules if rule.evaluate is not None and not rule.timing.isdisjoint(moments)]
+    entries = tuple(allow)
+    kept, suppressed, errors = _run_all(
+        due,
+        facts,
+        configs=configs,
+        pick=lambda rule: rule.evaluate,
+        silencer=lambda finding: find_entry(finding, facts.subject, entries=entries),
+    )
+    kept = [weigh(finding, scales or {}) for finding in kept]
+    kept.sort(key=weightiest_first)
+    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=score([*kept, *standing]))
+
+
+def judge_partner(
+    facts: PartnerFacts,
+    rules: Iterable[Rule[Any]],
+    *,
+    configs: Mapping[str, RuleConfig],
+    allow: Iterable[AllowEntry],
+    scales: Scales | None = None,
+) -> Judgement:
+    """Return what all enabled rules find about a partner as a whole, as `judge` does for a conversion."""
+    entries = tuple(allow)
+    kept, suppressed, errors = _run_all(
+        [rule for rule in rules if rule.evaluate_partner is not None],
+        facts,
+        configs=configs,
+        pick=lambda rule: rule.evaluate_partner,
+        silencer=lambda finding: find_partner_entry(finding, facts, entries=entries),
+    )
+    kept = [weigh(finding, scales or {}) for finding in kept]
+    kept.sort(key=weightiest_first)
+    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=score(kept))
+
+
+def judge_click(facts: ClickFacts, rules: Iterable[Rule[Any]], *, configs: Mapping[str, RuleConfig]) -> Judgement:
+    """Return what all enabled rules find about a click; clicks hold nothing and have no allow list."""
+    kept, suppressed, errors = _run_all(
+        [rule for rule in rules if rule.evaluate_click is not None],
+        facts,
+        configs=configs,
+        pick=lambda rule: rule.evaluate_click,
+        silencer=lambda _: None,
+    )
+    kept.sort(key=weightiest_first)
+    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=score(kept))
+
+
+def _run_all(
+    rules: Iterable[Rule[Any]],
+    facts: Facts | PartnerFacts | ClickFacts,
+    *,
+    configs: Mapping[str, RuleConfig],
+    pick: Callable[[Rule[Any]], Callable[[Any, Any], list[Finding]] | None],
+    silencer: Callable[[Finding], AllowEntry | None],
+) -> tuple[list[Finding], tuple[Suppressed, ...], tuple[RuleFailure, ...]]:
     kept: list[Finding] = []
     suppressed: list[Suppressed] = []
     errors: list[RuleFailure] = []
     for rule in rules:
         config = configs.get(rule.id, rule.config)
-        if not config.enabled or rule.timing.isdisjoint(moments):
+        evaluate = pick(rule)
+        if evaluate is None or not config.enabled:
             continue
-        outcome = _run(rule, facts, config=config)
+        outcome = _run(rule, evaluate, facts, config=config)
         if isinstance(outcome, RuleFailure):
             errors.append(outcome)
             continue
         for finding in outcome:
-            entry = find_entry(finding, facts.subject, entries=entries)
+            entry = silencer(finding)
             if entry is None:
                 kept.append(finding)
             else:
                 suppressed.append(Suppressed(finding=finding, allow_id=entry.id))
-    kept.sort(key=weightiest_first)
     suppressed.sort(key=lambda silenced: weightiest_first(silenced.finding))
     errors.sort(key=lambda failure: failure.rule)
-    return Judgement(findings=tuple(kept), suppressed=tuple(suppressed), errors=tuple(errors), score=score(kept))
+    return kept, tuple(suppressed), tuple(errors)
 
 
-def _run(rule: Rule[Any], facts: Facts, *, config: RuleConfig) -> list[Finding] | RuleFailure:
-    missing = sorted(need for need in rule.needs if getattr(facts, need, None) is None)
-    if missing:
-        return RuleFailure(rule=rule.id, error=f"facts not loaded: {', '.join(missing)}")
-    used = msgspec.to_builtins(config)
+def _run(
+    rule: Rule[Any],
+    evaluate: Callable[[Any, Any], list[Finding]],
+    facts: Facts | PartnerFacts | ClickFacts,
+    *,
+    config: RuleConfig,
+) -> list[Finding] | RuleFailure:
+    if isinstance(facts, Facts):
+        missing = sorted(need for need in rule.needs if getattr(facts, need, None) is None)
+        if missing:
+            return RuleFailure(rule=rule.id, error=f"facts not loaded: {', '.join(missing)}")
     try:
-        return [msgspec.structs.replace(finding, config=used) for finding in rule.evaluate(facts, config)]
+        found = list(evaluate(facts, config))
+        used = msgspec.to_builtins(config) if found else {}
+        return [msgspec.structs.replace(finding, config=used) for finding in found]
     except Exception as error:  # noqa: BLE001  # one broken rule must not take the others along
         return RuleFailure(rule=rule.id, error=_describe(error))
 

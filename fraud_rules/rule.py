@@ -10,7 +10,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
-from fraud_rules.types import PPM, Evidence, Facts, Family, Finding, Moment, Severity, multiply_ppm
+from fraud_rules.partner_facts import PartnerFacts
+from fraud_rules.types import PPM, ClickFacts, Evidence, Facts, Family, Finding, Moment, Severity, multiply_ppm
 
 Ppm = Annotated[int, msgspec.Meta(ge=0, le=PPM)]
 
@@ -29,9 +30,11 @@ C = TypeVar("C", bound=RuleConfig)
 
 
 class Rule(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
-    """One rule: identity card, needed facts, moments of judgement, default settings, and the judgement.
+    """One rule: identity card, needed facts, moments of judgement, default settings, and the judgements.
 
-    `needs` are names of `Facts` sections. `evaluate` is pure: facts and settings in, findings out, an
+    `needs` are names of `Facts` sections. `evaluate` judges a lead or sale, `evaluate_click` a click,
+    `evaluate_partner` a partner at night and before a payout (its findings name in `compared` the conversions
+    they speak of); a rule has one of them or several. All are pure: facts and settings in, findings out, an
     empty list for silence.
     """
 
@@ -40,10 +43,12 @@ class Rule(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     title: str
     family: Family
     severity: Severity
-    needs: frozenset[str]
     timing: frozenset[Moment]
     config: C
-    evaluate: Callable[[Facts, C], list[Finding]]
+    needs: frozenset[str] = frozenset()
+    evaluate: Callable[[Facts, C], list[Finding]] | None = None
+    evaluate_click: Callable[[ClickFacts, C], list[Finding]] | None = None
+    evaluate_partner: Callable[[PartnerFacts, C], list[Finding]] | None = None
 
     def find(
         self,
@@ -61,6 +66,7 @@ class Rule(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
         cluster_key: str | None = None,
         compared: Iterable[str] = (),
         holds_compared: bool = False,
+        holds_partner: bool = False,
     ) -> Finding:
         """Return a finding of this rule; a forgiven one (not fired) has factor 0."""
         return Finding(
@@ -80,6 +86,7 @@ class Rule(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
             cluster_key=cluster_key,
             compared=tuple(sorted(compared)),
             holds_compared=holds_compared,
+            holds_partner=holds_partner,
             clears_when=clears_when,
         )
 

@@ -18,10 +18,49 @@ Family = Literal["identity", "network", "device", "timing", "traffic", "money", 
 Severity = Literal["low", "medium", "high"]
 Moment = Literal["click", "lead", "sale", "payout", "nightly"]
 Evidence = str | int | bool | None
+Setting = int | bool | str | list[str]
 
 # Values of metadata.source that mean: a person of the shop typed or imported this, so its address,
 # agent and tempo are the operator's and say nothing about the customer.
 OPERATOR_SOURCES = frozenset({"import", "call-centre"})
+
+
+class ClientSigns(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sending program said of itself beside its agent; None means: not known, never "missing".
+
+    `platform` is the client hint (Sec-CH-UA-Platform, unquoted), `system` and `browser` what the agent claims,
+    `browser_major` its version. `has_beacon` says whether the page's script reported, where pages always do.
+    """
+
+    platform: str | None = None
+    system: str | None = None
+    browser: str | None = None
+    browser_major: int | None = None
+    has_language: bool | None = None
+    http_version: str | None = None
+    has_beacon: bool | None = None
+
+
+class ClickFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A click as the rules see it: the credited one of a conversion, or the one being judged.
+
+    `fetch_dest` is Sec-Fetch-Dest and `is_prefetch` (Sec-)Purpose; None where the browser did not say.
+    """
+
+    click_id: str
+    program_id: str
+    partner_id: str | None
+    at_ms: int
+    host_key: str | None = None
+    network_class: NetworkClass = "unknown"
+    agent_key: str | None = None
+    agent: str | None = None
+    is_bot: bool = False
+    device_key: str | None = None
+    landing_url: str | None = None
+    referrer: str | None = None
+    fetch_dest: str | None = None
+    is_prefetch: bool | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +69,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     `at_ms` is when it was received, `occurred_at_ms` when it happened; the rules measure with the latter.
     `email_key` is the canonical e-mail of `identity.email_keys`, `person_key` that of
     `identity.person_key`; the shell may replace both by keyed hashes, provided the records it compares
-    carry the same form. `host_key` and `net_key` are opaque keys of the address and its neighbourhood.
+    carry the same form. `host_key` and `net_key` are opaque keys of the address and its neighbourhood,
+    `device_key` of the first-party device (its cookie), `payment_key` of the card or account that paid.
+    `country` is where the address is, `home_country` what the customer declared; `network_name` names the
+    operator of the network where that is known. `click` is the click it is credited to.
     `is_browser` says an agent is expected: then a missing or blank `agent` counts as empty, otherwise as
     unknown. `source` comes from metadata of verified reports only, or anyone could excuse himself.
     A sale without `lead_id` is also judged as a lead.
@@ -53,12 +95,23 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     email_verified: bool = False
     phone_verified: bool = False
     visitor_id: str | None = None
+    device_key: str | None = None
+    phone_key: str | None = None
+    payment_key: str | None = None
+    promo_code: str | None = None
+    click: ClickFacts | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    home_country: str | None = None
+    country: str | None = None
     host_key: str | None = None
     net_key: str | None = None
     network_class: NetworkClass = "unknown"
+    network_name: str | None = None
     masked_ip: str | None = None
     agent_key: str | None = None
     agent: str | None = None
+    signs: ClientSigns | None = None
     is_bot: bool = False
     bot_reason: str | None = None
     source: str | None = None
@@ -68,11 +121,18 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartnerIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """E-mails the credited partner is known by, and whether the program lets partners buy for themselves."""
+    """What the credited partner is known by, and whether the program lets partners buy for themselves.
+
+    `phones` and `payment_keys` are keys as in `Subject`, `tax_ids` digits.
+    """
 
     login_emails: tuple[str, ...] = ()
     contact_emails: tuple[str, ...] = ()
     payout_emails: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    payment_keys: tuple[str, ...] = ()
+    tax_ids: tuple[str, ...] = ()
     allow_own_purchases: bool = False
 
 
@@ -80,8 +140,9 @@ class PartnerLogin(msgspec.Struct, frozen=True, kw_only=True):
     """One sign-in of the credited partner to the portal."""
 
     at_ms: int
-    host_key: str
+    host_key: str | None
     agent_key: str | None = None
+    device_key: str | None = None
 
 
 class PersonLead(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +197,99 @@ class ProgramTiming(msgspec.Struct, frozen=True, kw_only=True):
     paid: DelaySample | None = None
 
 
+class LeadRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversion judged as a lead, as others are compared with it; `at_ms` is when it happened.
+
+    Keys, classes and sources as in `Subject`. `paid` says that it is a sale or that a sale followed.
+    """
+
+    conversion_id: str
+    partner_id: str | None
+    at_ms: int
+    person_key: str | None = None
+    email: str | None = None
+    name: str | None = None
+    phone_key: str | None = None
+    device_key: str | None = None
+    payment_key: str | None = None
+    host_key: str | None = None
+    net_key: str | None = None
+    network_class: NetworkClass = "unknown"
+    agent_key: str | None = None
+    country: str | None = None
+    home_country: str | None = None
+    click_at_ms: int | None = None
+    promo_code: str | None = None
+    source: str | None = None
+    is_bot: bool = False
+    is_verified: bool = False
+    paid: bool = False
+
+
+class PaymentUses(msgspec.Struct, frozen=True, kw_only=True):
+    """Who else uses the subject's payment key: other people's conversions, and partners paid to it."""
+
+    conversions: tuple[LeadRecord, ...] = ()
+    partner_ids: tuple[str, ...] = ()
+
+
+class DevicePast(msgspec.Struct, frozen=True, kw_only=True):
+    """First-party events of the subject's device before its credited click: pages, carts, other clicks.
+
+    `events` counts them within a day before the click; `last_at_ms` is the newest of them.
+    """
+
+    events: int = 0
+    last_at_ms: int | None = None
+
+
+class CustomerPast(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program knew of the customer: its first conversion and its first click through a partner."""
+
+    first_conversion_at_ms: int | None = None
+    first_click_at_ms: int | None = None
+    shop_says_known: bool = False
+
+
+class PartnerPace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast the subject's partner brings leads.
+
+    `recent`: leads of the last 24 h, without the subject, newest 500. `daily_counts`: leads on each of the
+    days before, newest first, at most 28, only days since the partner's first lead. `busiest_hour`: most
+    leads in one hour before the last 24 h. `program_diversity_ppm`: share of different addresses among the
+    program's leads of the last 28 days, None below 20 leads.
+    """
+
+    recent: tuple[LeadRecord, ...] = ()
+    daily_counts: tuple[int, ...] = ()
+    busiest_hour: int = 0
+    program_diversity_ppm: int | None = None
+
+
+class CodeUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Uses of the subject's promo code in the last 24 h, the subject's among them.
+
+    `unclicked` had no click of the code's partner; `usual_daily_ppm` is the mean a day over the 28 days
+    before, None without history.
+    """
+
+    uses: int = 0
+    unclicked: int = 0
+    usual_daily_ppm: int | None = None
+    conversion_ids: tuple[str, ...] = ()
+
+
+class Forgeries(msgspec.Struct, frozen=True, kw_only=True):
+    """Signs that the report itself is forged or replayed.
+
+    Refused signatures of this order, another order under its id, a click that belongs to another program.
+    """
+
+    bad_signatures: int = 0
+    reused_order: bool = False
+    foreign_click: bool = False
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """A subject and the sections its rules declared in `needs`; None means: not loaded.
 
@@ -149,6 +303,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     host_leads: tuple[HostLead, ...] | None = None
     host_history: HostHistory | None = None
     program_timing: ProgramTiming | None = None
+    same_phone_leads: tuple[LeadRecord, ...] | None = None
+    device_leads: tuple[LeadRecord, ...] | None = None
+    payment_uses: PaymentUses | None = None
+    device_past: DevicePast | None = None
+    customer_past: CustomerPast | None = None
+    partner_pace: PartnerPace | None = None
+    code_use: CodeUse | None = None
+    forgeries: Forgeries | None = None
+    # People of the program with an e-mail at the subject's registrable domain, the subject among them.
+    domain_people: int | None = None
+    # Share of the program's customers who carry the subject's rarest name word.
+    name_share_ppm: int | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +325,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     `clears_when` are msgids with %(name)s placeholders; with a plural, `params["count"]` chooses.
     `translated` names those params that are msgids themselves. `params` and `evidence` hold masked
     values only. `cluster_key` is the fact shared with other conversions, `compared` their ids;
-    `holds_compared` says that a case over this finding holds them too.
+    `holds_compared` says that the finding speaks of them too: it counts into their scores, and a case over
+    it holds them. `holds_partner` says that a case over it holds all of the partner.
     """
 
     rule: str
@@ -175,10 +342,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str | int] = {}
     translated: tuple[str, ...] = ()
     evidence: dict[str, Evidence] = {}
-    config: dict[str, int | bool] = {}
+    config: dict[str, Setting] = {}
     cluster_key: str | None = None
     compared: tuple[str, ...] = ()
     holds_compared: bool = False
+    holds_partner: bool = False
     clears_when: str
 
 

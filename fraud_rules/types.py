@@ -165,6 +165,7 @@ class HostLead(msgspec.Struct, frozen=True, kw_only=True):
     person_key: str | None
     agent_key: str | None
     at_ms: int
+    device_key: str | None = None
     source: str | None = None
 
 

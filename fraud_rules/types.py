@@ -117,6 +117,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     is_browser: bool = False
     device_known_before: bool = False
+    # The shop's own word: this customer is not new.
+    shop_says_known: bool = False
     paid: bool = False
 
 
@@ -141,6 +143,7 @@ class PartnerLogin(msgspec.Struct, frozen=True, kw_only=True):
 
     at_ms: int
     host_key: str | None
+    network_class: NetworkClass = "unknown"
     agent_key: str | None = None
     device_key: str | None = None
 

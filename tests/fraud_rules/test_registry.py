@@ -22,7 +22,7 @@ CARDS = {
         {"weight_ppm": 800_000, "repeat_weight_ppm": 450_000, "forgotten_weight_ppm": 300_000},
     ),
     "same_ip_leads": ("network", {"lead", "nightly"}, {"weight_ppm": 800_000}),
-    "bot_agent": ("device", {"lead"}, {"weight_ppm": 700_000}),
+    "bot_agent": ("device", {"click", "lead"}, {"weight_ppm": 700_000, "click_weight_ppm": 500_000}),
     "too_fast": ("timing", {"lead", "sale"}, {"weight_ppm": 450_000, "known_device_weight_ppm": 200_000}),
 }
 

@@ -4,7 +4,7 @@ Rules about shared devices and cards ask here. People are counted, never rows.
 """
 
 import itertools
-import statistics
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -57,8 +57,12 @@ def gaps_of(leads: Sequence[LeadRecord]) -> list[int]:
 
 def variation_ppm(gaps: Sequence[int]) -> int:
     """Return the coefficient of variation of gaps: 0 for a clock, about a million where chance sends people."""
-    mean = statistics.fmean(gaps) if gaps else 0.0
-    return round(PPM * statistics.pstdev(gaps) / mean) if mean > 0 else PPM
+    total = sum(gaps)
+    if total <= 0:
+        return PPM
+    # Exact: (n sum g^2 - (sum g)^2) / (sum g)^2 is its square.
+    spread = len(gaps) * sum(gap * gap for gap in gaps) - total * total
+    return math.isqrt(PPM * PPM * spread) // total
 
 
 def real_people(people: Sequence[LeadRecord]) -> int:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from fraud_rules.delays import summarize_delays
-from fraud_rules.domains import registrable_domain
-from fraud_rules.history.program import DAY_MS, HOUR_MS, ProgramHistory
-from fraud_rules.identity import email_domain, name_tokens
+from fraud_rules.history.program import DAY_MS, HOUR_MS, ProgramHistory, mail_domain
+from fraud_rules.identity import name_tokens
 from fraud_rules.types import (
     PPM,
     CodeUse,
@@ -235,7 +234,7 @@ def _code_use(subject: Subject, past: ProgramHistory) -> CodeUse:
 
 
 def _domain_people(subject: Subject, past: ProgramHistory) -> int:
-    domain = registrable_domain(email_domain(subject.email))
+    domain = mail_domain(subject)
     if domain is None:
         return 0
     people = past.domain_people.get(domain, set())

@@ -128,7 +128,7 @@ class ProgramHistory:
         ):
             if key is not None:
                 index[key].append(record)
-        domain = registrable_domain(email_domain(subject.email))
+        domain = mail_domain(subject)
         if domain is not None and record.person_key is not None:
             self.domain_people[domain].add(record.person_key)
         tokens = set(name_tokens(subject.name))
@@ -194,3 +194,9 @@ def lead_record(subject: Subject) -> LeadRecord:
 def within(records: Iterable[LeadRecord], *, from_ms: int, to_ms: int) -> list[LeadRecord]:
     """Return the records that happened in the span, both ends included."""
     return [record for record in records if from_ms <= record.at_ms <= to_ms]
+
+
+def mail_domain(subject: Subject) -> str | None:
+    """Return the registrable domain of the subject's e-mail, or None."""
+    domain = email_domain(subject.email)
+    return None if domain is None else registrable_domain(domain)

@@ -1,7 +1,7 @@
 """Rule 6: one mailbox registered again under another spelling. Run by the engine.
 
-The same spelling twice is a double click on "send", which the intake already treats as one lead; a
-single new spelling after a month is rather a forgotten account.
+The same spelling twice is a double click on "send", which the intake already treats as one lead. One new spelling
+is a mistyped or forgotten account, whatever the gap; three spellings of one mailbox nobody has by mistake.
 """
 
 from typing import Annotated
@@ -14,6 +14,7 @@ from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.types import Evidence, Facts, Finding, PersonLead, Subject
 
 DAY_MS = 86_400_000
+SPELLINGS_MAX = 64  # of one mailbox that are read; three already decide
 
 _AGAIN = NN_(
     "Mailbox %(email)s is registered in this program under %(count)d more spelling.",
@@ -27,9 +28,13 @@ _CLEARS = N_("The customer explains the second registration, for example a forgo
 
 
 class Config(RuleConfig, frozen=True, kw_only=True):
-    """Weight, and the gap after which one single repeat counts as forgetfulness."""
+    """Weights of a habit, of one repeat, and of one repeat after so long that it counts as forgetfulness."""
 
+    # From three spellings on: a bonus hunter's way, which other spellings of the same mailbox speak of too.
     weight_ppm: Ppm = 800_000
+    # A note alone, also on the same day through the same link: people send the form again after a typing error, and
+    # a bonus hunter does not stop at two. A second sign of another family makes it a case.
+    repeat_weight_ppm: Ppm = 450_000
     forgotten_after_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 30
     forgotten_weight_ppm: Ppm = 300_000
 
@@ -40,33 +45,48 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
     keys = email_keys(subject.email)
     if keys is None or subject.email_key is None:
         return []
-    spellings: set[str] = set()
-    others: list[PersonLead] = []
-    for lead in facts.same_person_leads or ():
-        spelling = email_keys(lead.email)
-        if _is_other_record(lead, subject) and spelling and spelling.raw_lower != keys.raw_lower:
-            spellings.add(spelling.raw_lower)
-            others.append(lead)
+    records = [lead for lead in facts.same_person_leads or () if _is_other_record(lead, subject)]
+    read = _read_spellings(records)
+    others = [(lead, read[lead.email]) for lead in records if read.get(lead.email, keys.raw_lower) != keys.raw_lower]
     if not others:
         return []
-    return [_repeat(subject, others, spellings=len(spellings), config=config)]
+    spellings = len({spelling for _, spelling in others})
+    return [_repeat(subject, [lead for lead, _ in others], spellings=spellings, config=config)]
+
+
+def _read_spellings(records: list[PersonLead]) -> dict[str | None, str]:
+    """Return what was typed and how it reads: case, blanks and what cannot be seen make no second spelling."""
+    typed = sorted({lead.email for lead in records if lead.email is not None})
+    read = {email: email_keys(email) for email in typed[:SPELLINGS_MAX]}
+    return {email: keys.raw_lower for email, keys in read.items() if keys is not None}
 
 
 def _repeat(subject: Subject, others: list[PersonLead], *, spellings: int, config: Config) -> Finding:
     gap_ms = min(abs(subject.occurred_at_ms - lead.at_ms) for lead in others)
-    forgotten = spellings == 1 and gap_ms >= config.forgotten_after_days * DAY_MS
+    is_habit = spellings > 1
+    forgotten = not is_habit and gap_ms >= config.forgotten_after_days * DAY_MS
     one, many = (_AGAIN_LATER, None) if forgotten else _AGAIN
+    weight_ppm = config.weight_ppm
+    if not is_habit:
+        weight_ppm = config.forgotten_weight_ppm if forgotten else config.repeat_weight_ppm
     evidence: dict[str, Evidence] = {"spellings": spellings + 1, "gap_ms": gap_ms, "forgotten": forgotten}
     return RULE.find(
         message=one,
         message_plural=many,
         params={"email": mask_email(subject.email), "count": spellings, "days": gap_ms // DAY_MS},
-        weight_ppm=config.forgotten_weight_ppm if forgotten else config.weight_ppm,
+        weight_ppm=weight_ppm,
         evidence=evidence,
         cluster_key=f"email:{subject.email_key}",
-        compared={lead.conversion_id for lead in others},
+        compared={lead.conversion_id for lead in (_repeats(others) if is_habit else others)},
+        holds_compared=is_habit,
         clears_when=_CLEARS,
     )
+
+
+def _repeats(others: list[PersonLead]) -> list[PersonLead]:
+    """Return all but the first registration: that one is a customer, however often he comes again."""
+    first = min(others, key=lambda lead: (lead.at_ms, lead.conversion_id))
+    return [lead for lead in others if lead.conversion_id != first.conversion_id]
 
 
 def _is_other_record(lead: PersonLead, subject: Subject) -> bool:
@@ -82,7 +102,7 @@ def _is_other_record(lead: PersonLead, subject: Subject) -> bool:
 
 RULE: Rule[Config] = Rule(
     id="dup_person_email",
-    version=1,
+    version=2,
     title=N_("One mailbox registered in several spellings"),
     family="identity",
     severity="high",

@@ -7,6 +7,8 @@ from fraud_rules.msgids import N_
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.types import Evidence, Facts, Finding, PartnerIdentity
 
+EMAILS_MAX = 20  # addresses of one role that are compared
+
 Match = Literal["exact", "alias", "weak"]
 
 _STRICTEST_FIRST: tuple[Match, ...] = ("exact", "alias", "weak")
@@ -29,6 +31,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     """Weights of a known alias and of a guessed one."""
 
     weight_ppm: Ppm = 900_000
+    # Still a case: the same name before the tag at the same domain is hardly ever somebody else.
     weak_weight_ppm: Ppm = 500_000
 
 
@@ -69,7 +72,7 @@ def _closest(keys: EmailKeys, partner: PartnerIdentity) -> tuple[Match, str, str
         ("login", partner.login_emails),
         ("payout", partner.payout_emails),
     ):
-        for email in emails:
+        for email in emails[:EMAILS_MAX]:
             match = _match(keys, email)
             if match is not None:
                 hits.setdefault(match, []).append((role, email))

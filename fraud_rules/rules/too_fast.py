@@ -1,6 +1,7 @@
 """Rule 18: less time between click and conversion than people need. Run by the engine.
 
-Absolute lines catch scripts; once a program has enough conversions, its own fastest hundredth does.
+Absolute lines catch scripts; once a program has enough conversions, its own fastest hundredth does. A conversion that
+came by its code alone has no click to measure from, whatever time stands there for it.
 """
 
 from typing import Annotated
@@ -28,6 +29,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     lead_line_ms: LineMs = 5_000
     paid_line_ms: LineMs = 15_000
     sample_min: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 200
+    # Notes alone: forms fill themselves, and one tap pays.
     weight_ppm: Ppm = 450_000
     known_device_weight_ppm: Ppm = 200_000
 
@@ -35,7 +37,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
 def evaluate(facts: Facts, config: Config) -> list[Finding]:
     """Return one finding when the conversion followed its click faster than people are."""
     subject = facts.subject
-    if subject.click_at_ms is None or is_operator_sent(subject.source):
+    if subject.click_at_ms is None or is_operator_sent(subject.source) or _came_by_code(subject):
         return []
     delay_ms = subject.occurred_at_ms - subject.click_at_ms
     # A conversion "before" its click is a wrong clock of the shop's server, not speed.
@@ -74,6 +76,10 @@ def _hurry(
     )
 
 
+def _came_by_code(subject: Subject) -> bool:
+    return subject.promo_code is not None and subject.click is None
+
+
 def _sample_of(facts: Facts) -> DelaySample | None:
     timing = facts.program_timing
     if timing is None:
@@ -88,7 +94,7 @@ def _is_outlier(delay_ms: int, sample: DelaySample, config: Config) -> bool:
 
 RULE: Rule[Config] = Rule(
     id="too_fast",
-    version=1,
+    version=2,
     title=N_("Converted faster than people are"),
     family="timing",
     severity="medium",

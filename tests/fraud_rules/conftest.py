@@ -7,6 +7,7 @@ from fraud_rules.types import (
     Finding,
     HostHistory,
     HostLead,
+    LeadRecord,
     PartnerIdentity,
     PartnerLogin,
     PersonLead,
@@ -60,6 +61,8 @@ def make_facts(make_subject):
             "host_leads": (),
             "host_history": HostHistory(earlier_leads=0, days_observed=28),
             "program_timing": ProgramTiming(),
+            "device_leads": (),
+            "same_phone_leads": (),
         }
         return Facts(subject=subject or make_subject(), **values | sections)
 
@@ -125,5 +128,22 @@ def make_finding():
             "clears_when": "Never.",
         }
         return Finding(**values | changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_record():
+    """A lead others are compared with; its person, mailbox and name follow from its number."""
+
+    def make(number, **changes):
+        values = {
+            "conversion_id": f"cnv_{number:04d}",
+            "partner_id": "prt_1",
+            "at_ms": NOW_MS - number * 3_600_000,
+            "person_key": f"email:p{number}@example.org",
+            "email": f"p{number}@example.org",
+        }
+        return LeadRecord(**values | changes)
 
     return make

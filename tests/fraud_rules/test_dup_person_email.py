@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from fraud_rules.rules.dup_person_email import DAY_MS, RULE, Config
+from fraud_rules.rules.dup_person_email import DAY_MS, RULE, SPELLINGS_MAX, Config
+from fraud_rules.scoring import score
 
 MINE = {"email": "anna@gmail.com", "email_key": "anna@gmail.com"}
 
@@ -18,25 +19,29 @@ def judge_leads(make_subject, make_facts):
     return judge
 
 
-def test_second_spelling_of_a_mailbox_fires(judge_leads, make_person_lead):
+def test_second_spelling_of_a_mailbox_is_a_note(judge_leads, make_person_lead):
     (finding,) = judge_leads(make_person_lead(1, "an.na@gmail.com"))
 
-    assert finding.factor_ppm == 800_000
+    assert finding.factor_ppm == 450_000
+    assert score([finding]).band == "note"
+    assert not finding.holds_compared
     assert finding.cluster_key == "email:anna@gmail.com"
     assert finding.compared == ("cnv_1",)
     assert finding.params["count"] == 1
 
 
-def test_fourth_spelling_counts_three_others(judge_leads, make_person_lead):
+def test_fourth_spelling_counts_three_others_and_holds_all_but_the_first(judge_leads, make_person_lead, now_ms):
     (finding,) = judge_leads(
-        make_person_lead(1, "a.nna@gmail.com"),
-        make_person_lead(2, "anna+1@gmail.com"),
-        make_person_lead(3, "anna@googlemail.com"),
+        make_person_lead(1, "a.nna@gmail.com", at_ms=now_ms - 3),
+        make_person_lead(2, "anna+1@gmail.com", at_ms=now_ms - 2),
+        make_person_lead(3, "anna@googlemail.com", at_ms=now_ms - 1),
     )
 
+    assert finding.factor_ppm == 800_000
+    assert finding.holds_compared
     assert finding.params["count"] == 3
     assert finding.evidence["spellings"] == 4
-    assert finding.compared == ("cnv_1", "cnv_2", "cnv_3")
+    assert finding.compared == ("cnv_2", "cnv_3")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,7 @@ def test_double_click_after_a_repeat_does_not_add_a_spelling(judge_leads, make_p
 
 @pytest.mark.parametrize(
     ("gap_ms", "factor_ppm"),
-    [(30 * DAY_MS, 300_000), (30 * DAY_MS - 1, 800_000), (400 * DAY_MS, 300_000), (0, 800_000)],
+    [(30 * DAY_MS, 300_000), (30 * DAY_MS - 1, 450_000), (400 * DAY_MS, 300_000), (0, 450_000)],
     ids=["thirty_days", "one_ms_less", "a_year", "at_once"],
 )
 def test_forgotten_account_weighs_less_from_thirty_days(judge_leads, make_person_lead, now_ms, gap_ms, factor_ppm):
@@ -83,7 +88,7 @@ def test_nearest_repeat_decides_about_forgetting(judge_leads, make_person_lead, 
         make_person_lead(2, "an.na@gmail.com", at_ms=now_ms - DAY_MS),
     )
 
-    assert finding.factor_ppm == 800_000
+    assert finding.factor_ppm == 450_000
     assert finding.evidence["gap_ms"] == DAY_MS
 
 
@@ -166,3 +171,11 @@ def test_patience_comes_from_the_settings(judge_leads, make_person_lead, now_ms)
     (finding,) = judge_leads(lead, config=Config(forgotten_after_days=10, forgotten_weight_ppm=100_000))
 
     assert finding.factor_ppm == 100_000
+
+
+def test_five_hundred_hostile_rows_are_read_up_to_a_limit(judge_leads, make_person_lead):
+    leads = [make_person_lead(n, "\u0439" * 200 + f"+{n}@example.org", canonical_key="k") for n in range(500)]
+
+    (finding,) = judge_leads(*leads, email_key="k")
+
+    assert finding.evidence["spellings"] == SPELLINGS_MAX + 1

@@ -16,9 +16,13 @@ from fraud_rules.types import Facts, Family, Moment, Severity
 CARDS = {
     "self_email": ("identity", {"lead", "sale"}, {"weight_ppm": 900_000, "weak_weight_ppm": 500_000}),
     "self_network": ("network", {"lead", "sale"}, {"weight_ppm": 300_000, "same_agent_weight_ppm": 550_000}),
-    "dup_person_email": ("identity", {"lead"}, {"weight_ppm": 800_000, "forgotten_weight_ppm": 300_000}),
+    "dup_person_email": (
+        "identity",
+        {"lead"},
+        {"weight_ppm": 800_000, "repeat_weight_ppm": 450_000, "forgotten_weight_ppm": 300_000},
+    ),
     "same_ip_leads": ("network", {"lead", "nightly"}, {"weight_ppm": 800_000}),
-    "bot_agent": ("device", {"lead"}, {"weight_ppm": 700_000}),
+    "bot_agent": ("device", {"click", "lead"}, {"weight_ppm": 700_000, "click_weight_ppm": 500_000}),
     "too_fast": ("timing", {"lead", "sale"}, {"weight_ppm": 450_000, "known_device_weight_ppm": 200_000}),
 }
 

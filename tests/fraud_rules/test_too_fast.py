@@ -3,7 +3,7 @@
 import pytest
 
 from fraud_rules.rules.too_fast import RULE, Config
-from fraud_rules.types import DelaySample, ProgramTiming
+from fraud_rules.types import ClickFacts, DelaySample, ProgramTiming
 
 
 @pytest.fixture(scope="session")
@@ -117,3 +117,13 @@ def test_lines_come_from_the_settings(judge_delay):
 
     assert not judge_delay(2_000, config=config)
     assert judge_delay(59_999, config=config, kind="sale", paid=True)
+
+
+def test_conversion_that_came_by_its_code_alone_has_no_pace(judge_delay):
+    assert judge_delay(1_000, promo_code="SAVE10") == []
+
+
+def test_code_beside_a_click_excuses_no_hurry(judge_delay, now_ms):
+    click = ClickFacts(click_id="clk_1", program_id="prg_1", partner_id="prt_1", at_ms=now_ms - 1_000)
+
+    assert judge_delay(1_000, promo_code="SAVE10", click=click)

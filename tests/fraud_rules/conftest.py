@@ -2,11 +2,13 @@
 
 import pytest
 
+from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.types import (
     Facts,
     Finding,
     HostHistory,
     HostLead,
+    LeadRecord,
     PartnerIdentity,
     PartnerLogin,
     PersonLead,
@@ -60,6 +62,8 @@ def make_facts(make_subject):
             "host_leads": (),
             "host_history": HostHistory(earlier_leads=0, days_observed=28),
             "program_timing": ProgramTiming(),
+            "device_leads": (),
+            "same_phone_leads": (),
         }
         return Facts(subject=subject or make_subject(), **values | sections)
 
@@ -110,6 +114,17 @@ def make_crowd():
 
 
 @pytest.fixture(scope="session")
+def make_partner():
+    """One partner at NOW_MS with these leads, oldest first, and nothing else known."""
+
+    def make(leads=(), **changes):
+        ordered = tuple(sorted(leads, key=lambda lead: lead.at_ms))
+        return PartnerFacts(program_id="prg_1", partner_id="prt_1", at_ms=NOW_MS, leads=ordered, **changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_finding():
     def make(rule="self_email", family="identity", factor_ppm=500_000, **changes):
         values = {
@@ -125,5 +140,22 @@ def make_finding():
             "clears_when": "Never.",
         }
         return Finding(**values | changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_record():
+    """A lead others are compared with; its person, mailbox and name follow from its number."""
+
+    def make(number, **changes):
+        values = {
+            "conversion_id": f"cnv_{number:04d}",
+            "partner_id": "prt_1",
+            "at_ms": NOW_MS - number * 3_600_000,
+            "person_key": f"email:p{number}@example.org",
+            "email": f"p{number}@example.org",
+        }
+        return LeadRecord(**values | changes)
 
     return make

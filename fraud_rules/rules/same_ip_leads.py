@@ -65,7 +65,8 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     """Window, firing lines of strength and surprise, weight, and the dampings.
 
     A gathering is diverse when so many of its people brought a device of their own, and so many kinds of browser
-    per person came with them. From `gathering_from` people on it is damped, so that a workshop of any size ends at
+    per person came with them; in a large room some kinds repeat, so `own_agents_enough` kinds do where the commonest
+    one does not rule. From `gathering_from` people on it is damped, so that a workshop of any size ends at
     .40; below, a family ends at .48 at most, just under the line that holds money.
     """
 
@@ -76,6 +77,8 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     verified_damping_ppm: Ppm = 500_000
     own_devices_ppm: Ppm = 800_000
     own_agents_ppm: Ppm = 500_000
+    own_agents_enough: Annotated[int, msgspec.Meta(ge=2, le=100)] = 5
+    commonest_agent_max_ppm: Ppm = 600_000
     gathering_from: Annotated[int, msgspec.Meta(ge=2, le=100)] = 5
     gathering_damping_ppm: Ppm = 500_000
     family_factor_max_ppm: Ppm = 480_000
@@ -87,6 +90,7 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     leads: tuple[HostLead, ...]
     people: int
     agents: int
+    commonest_agent: int
     devices: int
     agent_repeats: bool
     span_ms: int
@@ -175,7 +179,10 @@ def _brings_own_devices(subject: Subject, crowd: Crowd, config: Config) -> bool:
     """Say whether nearly everybody brought a device, and browsers differ as those of strangers do."""
     if crowd.devices * PPM < crowd.people * config.own_devices_ppm:
         return False
-    return subject.network_class in SHARED_CLASSES or crowd.agents * PPM >= crowd.people * config.own_agents_ppm
+    if subject.network_class in SHARED_CLASSES or crowd.agents * PPM >= crowd.people * config.own_agents_ppm:
+        return True
+    is_mixed = crowd.commonest_agent * PPM <= crowd.people * config.commonest_agent_max_ppm
+    return crowd.agents >= config.own_agents_enough and is_mixed
 
 
 def _gathering_damping_ppm(crowd: Crowd, strength_ppm: int, config: Config) -> int:
@@ -211,6 +218,7 @@ def _gather(subject: Subject, host_leads: tuple[HostLead, ...], *, window_ms: in
         leads=leads,
         people=len(people),
         agents=len(people_by_agent),
+        commonest_agent=max((len(members) for members in people_by_agent.values()), default=0),
         devices=_own_devices(subject, leads),
         agent_repeats=any(len(members) > 1 for members in people_by_agent.values()),
         span_ms=end_ms - min((lead.at_ms for lead in leads), default=end_ms),

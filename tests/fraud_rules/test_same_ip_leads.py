@@ -300,6 +300,24 @@ def test_workshop_of_any_size_with_telephones_of_their_own_is_a_note(judge_crowd
     assert finding.evidence["own_devices"] is True
 
 
+@pytest.mark.parametrize(
+    ("kinds", "common", "note"),
+    [(5, 5, True), (4, 5, False), (5, 15, True), (5, 16, False)],
+    ids=["five_kinds", "four_kinds", "commonest_at_line", "one_kind_rules"],
+)
+def test_large_room_repeats_some_models_of_telephone(judge_crowd, make_guests, kinds, common, note):
+    """Of 25 people so many hold the commonest model, the others share the rest of the kinds."""
+    leads = [
+        msgspec.structs.replace(lead, agent_key="common" if n < common else f"model-{n % (kinds - 1)}")
+        for n, lead in enumerate(make_guests(24))
+    ]
+
+    (finding,) = judge_crowd(leads, device_key="d0", agent_key="model-0")
+
+    assert finding.evidence["agents"] == kinds
+    assert (score([finding]).band == "note") is note
+
+
 def test_workshop_on_two_models_of_telephone_is_a_note_where_strangers_share(judge_crowd, make_guests):
     halves = [
         msgspec.structs.replace(lead, agent_key=f"model-{number % 2}") for number, lead in enumerate(make_guests(14))

@@ -3,6 +3,9 @@
 Offices, campuses and mobile carriers share addresses, so the crowd is damped by the class of the network
 and must surprise against the address's own history. A crowd that would count at a home but not here is
 reported as forgiven. It counts people, not rows: a double click on "send" is one person.
+
+People who each bring a device of their own are a family at the kitchen table or a workshop behind one router: a note
+alone. A farm works through one device, through none that keeps its cookie, or with one browser on all of them.
 """
 
 from typing import Annotated
@@ -10,19 +13,38 @@ from typing import Annotated
 import msgspec
 
 from fraud_rules.msgids import N_, NN_
-from fraud_rules.network import DAILY_LEADS_PPM, DAMPING_PPM, NETWORK_TITLES
+from fraud_rules.network import DAILY_LEADS_PPM, DAMPING_PPM, NETWORK_TITLES, NetworkClass
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.surprise import crowd_strength_ppm, expected_daily_ppm, poisson_tail_ppm
-from fraud_rules.types import PPM, Evidence, Facts, Finding, HostHistory, HostLead, Subject, is_operator_sent
+from fraud_rules.types import (
+    PPM,
+    Evidence,
+    Facts,
+    Finding,
+    HostHistory,
+    HostLead,
+    Subject,
+    is_operator_sent,
+    multiply_ppm,
+)
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
+
+# Behind these addresses many strangers sit, and half of them hold the same two models of telephone.
+SHARED_CLASSES: frozenset[NetworkClass] = frozenset({"mobile", "edu", "corporate", "vpn", "relay"})
 
 _CROWD = NN_(
     "%(count)d person registered through this partner from one address (%(network)s) within "
     "%(minutes)d min; the address normally brings %(usual)s leads a day.",
     "%(count)d people registered through this partner from one address (%(network)s) within "
     "%(minutes)d min; the address normally brings %(usual)s leads a day.",
+)
+_GATHERING = NN_(
+    "%(count)d person registered through this partner from one address (%(network)s) within %(minutes)d min, "
+    "with a device of their own, as a family or the guests of one event do.",
+    "%(count)d people registered through this partner from one address (%(network)s) within %(minutes)d min, "
+    "each with a device of their own, as a family or the guests of one event do.",
 )
 _FORGIVEN_CLASS = NN_(
     "%(count)d person registered through this partner from one address within %(minutes)d min, "
@@ -40,13 +62,26 @@ _CLEARS = N_("An event at this address is on the allow list, or the customers co
 
 
 class Config(RuleConfig, frozen=True, kw_only=True):
-    """Window, firing lines of strength and surprise, weight, and the damping by confirmed contacts."""
+    """Window, firing lines of strength and surprise, weight, and the dampings.
+
+    A gathering is diverse when so many of its people brought a device of their own, and so many kinds of browser
+    per person came with them; in a large room some kinds repeat, so `own_agents_enough` kinds do where the commonest
+    one does not rule. From `gathering_from` people on it is damped, so that a workshop of any size ends at
+    .40; below, a family ends at .48 at most, just under the line that holds money.
+    """
 
     window_hours: Annotated[int, msgspec.Meta(ge=1, le=168)] = 24
     fire_at_ppm: Ppm = 600_000
     surprise_below_ppm: Ppm = 10_000
     weight_ppm: Ppm = 800_000
     verified_damping_ppm: Ppm = 500_000
+    own_devices_ppm: Ppm = 800_000
+    own_agents_ppm: Ppm = 500_000
+    own_agents_enough: Annotated[int, msgspec.Meta(ge=2, le=100)] = 5
+    commonest_agent_max_ppm: Ppm = 600_000
+    gathering_from: Annotated[int, msgspec.Meta(ge=2, le=100)] = 5
+    gathering_damping_ppm: Ppm = 500_000
+    family_factor_max_ppm: Ppm = 480_000
 
 
 class Crowd(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +89,9 @@ class Crowd(msgspec.Struct, frozen=True, kw_only=True):
 
     leads: tuple[HostLead, ...]
     people: int
+    agents: int
+    commonest_agent: int
+    devices: int
     agent_repeats: bool
     span_ms: int
 
@@ -87,11 +125,17 @@ def _weigh(subject: Subject, crowd: Crowd, *, history: HostHistory, config: Conf
     is_strong = strength_ppm >= config.fire_at_ppm
     is_surprising = tail_ppm < config.surprise_below_ppm
     one, many = _CROWD
+    is_gathering = _brings_own_devices(subject, crowd, config)
+    damping_ppm = _gathering_damping_ppm(crowd, strength_ppm, config) if is_gathering else PPM
+    if _is_verified(subject):
+        damping_ppm = multiply_ppm(damping_ppm, config.verified_damping_ppm)
     if not is_surprising:
         one, many = _FORGIVEN_USUAL
     elif not is_strong:
         one, many = _FORGIVEN_CLASS
-    odds: dict[str, Evidence] = {"usual_daily_ppm": usual_ppm, "tail_ppm": tail_ppm}
+    elif is_gathering:
+        one, many = _GATHERING
+    odds: dict[str, Evidence] = {"usual_daily_ppm": usual_ppm, "tail_ppm": tail_ppm, "own_devices": is_gathering}
     return RULE.find(
         message=one,
         message_plural=many,
@@ -104,7 +148,7 @@ def _weigh(subject: Subject, crowd: Crowd, *, history: HostHistory, config: Conf
         translated=("network",),
         weight_ppm=config.weight_ppm,
         strength_ppm=strength_ppm,
-        damping_ppm=config.verified_damping_ppm if _is_verified(subject) else PPM,
+        damping_ppm=damping_ppm,
         fired=is_strong and is_surprising,
         evidence=_describe(subject, crowd, history=history) | odds,
         cluster_key=f"host:{subject.host_key}",
@@ -119,6 +163,8 @@ def _describe(subject: Subject, crowd: Crowd, *, history: HostHistory) -> dict[s
         "people": crowd.people,
         "leads": len(crowd.leads) + 1,
         "span_ms": crowd.span_ms,
+        "agents": crowd.agents,
+        "devices": crowd.devices,
         "agent_repeats": crowd.agent_repeats,
         "network_class": subject.network_class,
         "class_damping_ppm": DAMPING_PPM[subject.network_class],
@@ -127,6 +173,23 @@ def _describe(subject: Subject, crowd: Crowd, *, history: HostHistory) -> dict[s
         "contact_verified": _is_verified(subject),
         "address": subject.masked_ip,
     }
+
+
+def _brings_own_devices(subject: Subject, crowd: Crowd, config: Config) -> bool:
+    """Say whether nearly everybody brought a device, and browsers differ as those of strangers do."""
+    if crowd.devices * PPM < crowd.people * config.own_devices_ppm:
+        return False
+    if subject.network_class in SHARED_CLASSES or crowd.agents * PPM >= crowd.people * config.own_agents_ppm:
+        return True
+    is_mixed = crowd.commonest_agent * PPM <= crowd.people * config.commonest_agent_max_ppm
+    return crowd.agents >= config.own_agents_enough and is_mixed
+
+
+def _gathering_damping_ppm(crowd: Crowd, strength_ppm: int, config: Config) -> int:
+    if crowd.people >= config.gathering_from:
+        return config.gathering_damping_ppm
+    factor_ppm = multiply_ppm(config.weight_ppm, strength_ppm)
+    return min(PPM, config.family_factor_max_ppm * PPM // max(factor_ppm, 1))
 
 
 def _is_verified(subject: Subject) -> bool:
@@ -154,9 +217,26 @@ def _gather(subject: Subject, host_leads: tuple[HostLead, ...], *, window_ms: in
     return Crowd(
         leads=leads,
         people=len(people),
+        agents=len(people_by_agent),
+        commonest_agent=max((len(members) for members in people_by_agent.values()), default=0),
+        devices=_own_devices(subject, leads),
         agent_repeats=any(len(members) > 1 for members in people_by_agent.values()),
         span_ms=end_ms - min((lead.at_ms for lead in leads), default=end_ms),
     )
+
+
+def _own_devices(subject: Subject, leads: tuple[HostLead, ...]) -> int:
+    """Count devices that one person alone used; a device two people used is nobody's own."""
+    users: dict[str, set[str | None]] = {}
+    for device_key, person in (
+        (subject.device_key, subject.person_key),
+        *((lead.device_key, lead.person_key) for lead in leads),
+    ):
+        if device_key is not None:
+            users.setdefault(device_key, set()).add(person)
+    # A person with two devices is one person with a device of his own.
+    owners = {person for members in users.values() if len(members) == 1 for person in members}
+    return len(owners)
 
 
 def _class_daily_ppm(subject: Subject, history: HostHistory) -> int:
@@ -172,7 +252,7 @@ def _write_rate(rate_ppm: int) -> str:
 
 RULE: Rule[Config] = Rule(
     id="same_ip_leads",
-    version=1,
+    version=2,
     title=N_("Many people from one address through one partner"),
     family="network",
     severity="medium",

@@ -2,14 +2,21 @@
 
 import pytest
 
+from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.types import (
+    CodeUse,
+    CustomerPast,
+    DevicePast,
     Facts,
     Finding,
+    Forgeries,
     HostHistory,
     HostLead,
     LeadRecord,
     PartnerIdentity,
     PartnerLogin,
+    PartnerPace,
+    PaymentUses,
     PersonLead,
     ProgramTiming,
     Subject,
@@ -63,6 +70,14 @@ def make_facts(make_subject):
             "program_timing": ProgramTiming(),
             "device_leads": (),
             "same_phone_leads": (),
+            "payment_uses": PaymentUses(),
+            "device_past": DevicePast(),
+            "customer_past": CustomerPast(),
+            "partner_pace": PartnerPace(),
+            "code_use": CodeUse(),
+            "forgeries": Forgeries(),
+            "domain_people": 1,
+            "name_share_ppm": 0,
         }
         return Facts(subject=subject or make_subject(), **values | sections)
 
@@ -108,6 +123,17 @@ def make_crowd():
             )
             for number in range(1, others + 1)
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_partner():
+    """One partner at NOW_MS with these leads, oldest first, and nothing else known."""
+
+    def make(leads=(), **changes):
+        ordered = tuple(sorted(leads, key=lambda lead: lead.at_ms))
+        return PartnerFacts(program_id="prg_1", partner_id="prt_1", at_ms=NOW_MS, leads=ordered, **changes)
 
     return make
 

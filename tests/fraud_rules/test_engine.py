@@ -1,6 +1,6 @@
 """Judging a subject with all rules."""
 
-import itertools
+from random import Random
 
 import msgspec
 import pytest
@@ -12,6 +12,9 @@ from fraud_rules.rule import Rule, RuleConfig, read_configs
 from fraud_rules.scoring import score
 from fraud_rules.types import PartnerIdentity, ProgramTiming
 
+# Rules that all have something to say about one lead below.
+SIX_IDS = ("self_email", "self_network", "dup_person_email", "same_ip_leads", "bot_agent", "too_fast")
+SIX = tuple(rule for rule in RULES if rule.id in SIX_IDS)
 OWN_MAILBOX = PartnerIdentity(login_emails=("ann@example.org",))
 
 
@@ -50,13 +53,13 @@ def test_innocent_lead_has_no_finding(make_facts):
 
 
 def test_every_rule_speaks_and_the_largest_factor_comes_first(guilty_facts):
-    judgement = judge(guilty_facts, RULES, configs={}, allow=())
+    judgement = judge(guilty_facts, SIX, configs={}, allow=())
 
     assert judgement.errors == ()
     assert [finding.rule for finding in judgement.findings] == [
         "self_email",
-        "dup_person_email",
         "bot_agent",
+        "dup_person_email",
         "same_ip_leads",
         "too_fast",
         "self_network",
@@ -66,32 +69,34 @@ def test_every_rule_speaks_and_the_largest_factor_comes_first(guilty_facts):
 
 
 def test_order_of_rules_is_no_matter(guilty_facts):
-    results = [judge(guilty_facts, order, configs={}, allow=()) for order in itertools.permutations(RULES)]
+    draw = Random(1)
+    orders = [SIX, SIX[::-1], *(draw.sample(SIX, len(SIX)) for _ in range(50))]
+    results = [judge(guilty_facts, order, configs={}, allow=()) for order in orders]
 
     assert all(result == results[0] for result in results)
 
 
 def test_finding_stores_the_settings_it_was_made_with(guilty_facts):
-    configs = read_configs(RULES, {"bot_agent": {"weight_ppm": 600_000}})
+    configs = read_configs(SIX, {"bot_agent": {"weight_ppm": 600_000}})
 
-    judgement = judge(guilty_facts, RULES, configs=configs, allow=())
+    judgement = judge(guilty_facts, SIX, configs=configs, allow=())
 
     (finding,) = [f for f in judgement.findings if f.rule == "bot_agent"]
-    assert finding.config == {"enabled": True, "weight_ppm": 600_000}
+    assert finding.config == {"enabled": True, "weight_ppm": 600_000, "click_weight_ppm": 500_000}
     assert finding.factor_ppm == 600_000
 
 
 def test_rule_that_is_switched_off_does_not_run(guilty_facts):
-    configs = read_configs(RULES, {rule.id: {"enabled": False} for rule in RULES})
+    configs = read_configs(SIX, {rule.id: {"enabled": False} for rule in SIX})
 
-    assert judge(guilty_facts, RULES, configs=configs, allow=()).findings == ()
+    assert judge(guilty_facts, SIX, configs=configs, allow=()).findings == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "rules"),
     [
         ({"kind": "sale", "lead_id": "cnv_lead"}, {"self_email", "self_network", "too_fast"}),
-        ({"kind": "sale"}, {rule.id for rule in RULES}),
+        ({"kind": "sale"}, {rule.id for rule in SIX}),
     ],
     ids=["sale_of_a_lead", "sale_alone"],
 )
@@ -99,14 +104,14 @@ def test_moment_of_judgement_chooses_the_rules(guilty_facts, changes, rules):
     subject = msgspec.structs.replace(guilty_facts.subject, **changes)
     facts = msgspec.structs.replace(guilty_facts, subject=subject)
 
-    assert {f.rule for f in judge(facts, RULES, configs={}, allow=()).findings} == rules
+    assert {f.rule for f in judge(facts, SIX, configs={}, allow=()).findings} == rules
 
 
 def test_failing_rule_is_reported_and_stops_nobody(guilty_facts):
     def fail(facts, config):
         raise KeyError(facts.subject.email)
 
-    judgement = judge(guilty_facts, (make_rule(fail), *RULES), configs={}, allow=())
+    judgement = judge(guilty_facts, (make_rule(fail), *SIX), configs={}, allow=())
 
     (failure,) = judgement.errors
     assert failure.rule == "mine"
@@ -153,7 +158,7 @@ def test_stopping_the_program_is_no_rule_error(make_facts):
 def test_suppressed_finding_stays_visible_and_costs_nothing(guilty_facts):
     entry = AllowEntry(id="alw_1", rules=("self_email", "bot_agent"), partner_id="prt_1")
 
-    judgement = judge(guilty_facts, RULES, configs={}, allow=[entry])
+    judgement = judge(guilty_facts, SIX, configs={}, allow=[entry])
 
     assert [(s.finding.rule, s.allow_id) for s in judgement.suppressed] == [
         ("self_email", "alw_1"),
@@ -173,8 +178,8 @@ def test_suppressed_finding_confirms_no_other(make_facts, make_login):
     facts = make_facts(partner_identity=OWN_MAILBOX, partner_logins=(make_login(agent_key="firefox-120-linux"),))
     entry = AllowEntry(id="alw_1", rules=("self_email",), partner_id="prt_1")
 
-    assert judge(facts, RULES, configs={}, allow=()).score.band == "priority"
-    assert judge(facts, RULES, configs={}, allow=[entry]).score.band == "note"
+    assert judge(facts, SIX, configs={}, allow=()).score.band == "priority"
+    assert judge(facts, SIX, configs={}, allow=[entry]).score.band == "note"
 
 
 def test_allow_entries_may_come_from_a_generator(guilty_facts):

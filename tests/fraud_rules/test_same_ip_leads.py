@@ -273,3 +273,122 @@ def test_settings_move_window_and_lines(fires, make_crowd, now_ms):
     assert fires(old, config=Config(window_hours=48))
     assert not fires(make_crowd(3), config=Config(fire_at_ppm=650_063))
     assert fires(make_crowd(3), config=Config(fire_at_ppm=650_062))
+
+
+@pytest.fixture(scope="session")
+def make_guests(make_crowd):
+    """A crowd each of whom has a device of their own; the subject's is "d0"."""
+
+    def make(others, **changes):
+        return tuple(
+            msgspec.structs.replace(lead, device_key=f"d{number}")
+            for number, lead in enumerate(make_crowd(others, **changes), start=1)
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("guests", [5, 7, 12, 25])
+@pytest.mark.parametrize("network_class", ["fixed", "unknown"])
+def test_workshop_of_any_size_with_telephones_of_their_own_is_a_note(judge_crowd, make_guests, guests, network_class):
+    (finding,) = judge_crowd(make_guests(guests - 1), device_key="d0", network_class=network_class)
+
+    assert finding.fired
+    assert finding.factor_ppm <= 450_000
+    assert score([finding]).band == "note"
+    assert "of their own" in finding.message
+    assert finding.evidence["own_devices"] is True
+
+
+@pytest.mark.parametrize(
+    ("kinds", "common", "note"),
+    [(5, 5, True), (4, 5, False), (5, 15, True), (5, 16, False)],
+    ids=["five_kinds", "four_kinds", "commonest_at_line", "one_kind_rules"],
+)
+def test_large_room_repeats_some_models_of_telephone(judge_crowd, make_guests, kinds, common, note):
+    """Of 25 people so many hold the commonest model, the others share the rest of the kinds."""
+    leads = [
+        msgspec.structs.replace(lead, agent_key="common" if n < common else f"model-{n % (kinds - 1)}")
+        for n, lead in enumerate(make_guests(24))
+    ]
+
+    (finding,) = judge_crowd(leads, device_key="d0", agent_key="model-0")
+
+    assert finding.evidence["agents"] == kinds
+    assert (score([finding]).band == "note") is note
+
+
+def test_workshop_on_two_models_of_telephone_is_a_note_where_strangers_share(judge_crowd, make_guests):
+    halves = [
+        msgspec.structs.replace(lead, agent_key=f"model-{number % 2}") for number, lead in enumerate(make_guests(14))
+    ]
+
+    (shared,) = judge_crowd(halves, device_key="d0", network_class="mobile")
+    (home,) = judge_crowd(halves, device_key="d0", network_class="fixed")
+
+    assert shared.factor_ppm <= 450_000
+    assert score([home]).band == "review"
+
+
+def test_family_of_four_with_devices_of_their_own_is_just_a_note(judge_crowd, make_guests):
+    (finding,) = judge_crowd(make_guests(3), device_key="d0")
+
+    assert finding.fired
+    assert finding.factor_ppm == pytest.approx(480_000, abs=1)
+    assert score([finding]).band == "note"
+
+
+def test_family_with_two_telephones_of_one_model_is_just_a_note(judge_crowd, make_guests):
+    (finding,) = judge_crowd(
+        [*make_guests(1, agent=AGENT), *make_guests(2, person_key="email:p2@example.org")[1:]], device_key="d0"
+    )
+
+    assert finding.evidence["agent_repeats"] is True
+    assert score([finding]).band == "note"
+
+
+@pytest.mark.parametrize("people", [3, 4, 6, 12])
+@pytest.mark.parametrize(
+    "devices",
+    [{"device_key": "d0"}, {"device_key": None}],
+    ids=["one_device", "no_device"],
+)
+def test_farm_through_one_device_or_none_is_held_in_full(judge_crowd, make_crowd, people, devices):
+    leads = make_crowd(people - 1, agent=AGENT, **devices)
+
+    (finding,) = judge_crowd(leads, **devices)
+
+    assert finding.factor_ppm == pytest.approx(0.8 * finding.strength_ppm, abs=1)
+    assert score([finding]).band == "review"
+
+
+def test_farm_that_drops_its_cookies_but_keeps_its_browser_is_held(judge_crowd, make_guests):
+    (finding,) = judge_crowd(make_guests(7, agent=AGENT), device_key="d0")
+
+    assert finding.evidence["own_devices"] is False
+    assert score([finding]).band == "review"
+
+
+@pytest.mark.parametrize(("with_device", "note"), [(8, True), (7, False)], ids=["at_line", "one_below"])
+def test_four_fifths_of_the_people_must_bring_a_device(judge_crowd, make_guests, make_crowd, with_device, note):
+    guests, others = make_guests(9), make_crowd(9)
+    leads = [*guests[: with_device - 1], *others[with_device - 1 :]]
+
+    (finding,) = judge_crowd(leads, device_key="d0")
+
+    assert finding.evidence["devices"] == with_device
+    assert (score([finding]).band == "note") is note
+
+
+def test_device_of_two_people_is_nobodys_own(judge_crowd, make_guests):
+    leads = [msgspec.structs.replace(lead, device_key=f"d{n // 2}") for n, lead in enumerate(make_guests(9))]
+
+    (finding,) = judge_crowd(leads, device_key="d9")
+
+    assert finding.evidence["own_devices"] is False
+
+
+def test_workshop_that_confirms_its_contacts_weighs_a_quarter(judge_crowd, make_guests):
+    (finding,) = judge_crowd(make_guests(9), device_key="d0", email_verified=True)
+
+    assert finding.damping_ppm == 250_000

@@ -7,6 +7,7 @@ import pytest
 from fraud_rules.network import DAMPING_PPM, NETWORK_CLASSES
 from fraud_rules.rules.self_network import DAY_MS, RULE, Config
 from fraud_rules.scoring import score
+from fraud_rules.types import PartnerIdentity
 
 WEEK_MS = 7 * DAY_MS
 
@@ -65,8 +66,9 @@ def test_time_is_measured_from_when_it_happened_not_from_receipt(judge_logins, m
         {"host_key": "h2", "net_key": "h1"},
         {"source": "import"},
         {"source": "Call-Centre "},
+        {"partner_id": None},
     ],
-    ids=["no_address", "other_address", "neighbour", "import", "call_centre"],
+    ids=["no_address", "other_address", "neighbour", "import", "call_centre", "organic"],
 )
 def test_no_shared_address_stays_silent(judge_logins, make_login, changes):
     assert judge_logins(make_login(), **changes) == []
@@ -114,3 +116,19 @@ def test_window_comes_from_the_settings(judge_logins, make_login, now_ms):
 
     assert not judge_logins(login, config=Config(window_days=1))
     assert judge_logins(login, config=Config(window_days=2))
+
+
+def test_partner_who_may_buy_for_himself_is_forgiven(make_facts, make_subject, make_login):
+    identity = PartnerIdentity(allow_own_purchases=True)
+    facts = make_facts(make_subject(), partner_logins=(make_login(),), partner_identity=identity)
+
+    (finding,) = RULE.evaluate(facts, Config())
+
+    assert (finding.fired, finding.factor_ppm) == (False, 0)
+    assert "may buy for himself" in finding.message
+
+
+def test_identity_not_loaded_allows_nothing(make_facts, make_subject, make_login):
+    facts = make_facts(make_subject(), partner_logins=(make_login(),), partner_identity=None)
+
+    assert RULE.evaluate(facts, Config())[0].fired

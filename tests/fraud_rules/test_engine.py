@@ -23,7 +23,10 @@ def guilty_facts(make_subject, make_facts, make_login, make_crowd, make_person_l
         subject,
         partner_identity=OWN_MAILBOX,
         partner_logins=(make_login(),),
-        same_person_leads=(make_person_lead(90, "Ann2@example.org", canonical_key="ann@example.org"),),
+        same_person_leads=(
+            make_person_lead(90, "Ann2@example.org", canonical_key="ann@example.org"),
+            make_person_lead(91, "Ann3@example.org", canonical_key="ann@example.org"),
+        ),
         host_leads=make_crowd(5),
     )
 
@@ -77,7 +80,7 @@ def test_finding_stores_the_settings_it_was_made_with(guilty_facts):
     judgement = judge(guilty_facts, RULES, configs=configs, allow=())
 
     (finding,) = [f for f in judgement.findings if f.rule == "bot_agent"]
-    assert finding.config == {"enabled": True, "weight_ppm": 600_000}
+    assert finding.config == {"enabled": True, "weight_ppm": 600_000, "click_weight_ppm": 500_000}
     assert finding.factor_ppm == 600_000
 
 

@@ -27,8 +27,8 @@ MANY_PEOPLE = 5
 SITTING_GAPS = 6  # median gaps between neighbours that still belong to one sitting
 
 _SPREAD = NN_(
-    "This device registered %(count)d person within %(days)d days.",
-    "This device registered %(count)d different people within %(days)d days.",
+    "This device registered %(count)d person within %(days)d d.",
+    "This device registered %(count)d different people within %(days)d d.",
 )
 _BURST = NN_(
     "This device registered %(count)d person, %(minutes)d min apart.",
@@ -40,8 +40,8 @@ _CLOCK = NN_(
     "This device registered %(count)d different people as if by a clock, every %(minutes)d min.",
 )
 _TABLET = NN_(
-    "This device registered %(count)d person within %(days)d days, who is known to be real.",
-    "This device registered %(count)d different people within %(days)d days, but most are known to be real: a tablet "
+    "This device registered %(count)d person within %(days)d d, who is known to be real.",
+    "This device registered %(count)d different people within %(days)d d, but most are known to be real: a tablet "
     "or computer many people use.",
 )
 _ONE = N_("This device registered before with another mailbox, but phone or name say that it is the same person.")

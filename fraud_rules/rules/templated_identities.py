@@ -22,7 +22,7 @@ from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.private_domains import private_domain
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.statistics import binomial_tail_ppm
-from fraud_rules.types import Evidence, Finding, LeadRecord
+from fraud_rules.types import PPM, Evidence, Finding, LeadRecord
 
 DAY_MS = 86_400_000
 WINDOW_DAYS = 7
@@ -86,6 +86,8 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     weight_ppm: Ppm = 550_000
     scheme_weight_ppm: Ppm = 100_000
     people_min: Annotated[int, msgspec.Meta(ge=3, le=100)] = 4
+    # Of the week's customers: among hundreds of people some mailboxes are always alike.
+    share_min_ppm: Ppm = 50_000
     chance_below_ppm: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
 
 
@@ -205,7 +207,7 @@ def _unlikely(groups: Iterable[list[Person]], config: Config, *, of: int) -> lis
 
 
 def _is_unlikely(people: int, config: Config, *, of: int, share_ppm: int) -> bool:
-    if people < config.people_min:
+    if people < config.people_min or PPM * people < config.share_min_ppm * of:
         return False
     return binomial_tail_ppm(at_least=people, trials=of, share_ppm=share_ppm) < config.chance_below_ppm
 

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from fraud_rules.identity import name_tokens
 from fraud_rules.types import PPM, LeadRecord, Subject, is_operator_sent
 
 DAY_MS = 86_400_000
@@ -26,6 +27,7 @@ def as_record(subject: Subject) -> LeadRecord:
         person_key=subject.person_key,
         email=subject.email,
         name=subject.name,
+        phone_key=subject.phone_key,
         device_key=subject.device_key,
         payment_key=subject.payment_key,
         agent_key=subject.agent_key,
@@ -42,12 +44,24 @@ def first_of_each(subject: Subject, leads: Iterable[LeadRecord], *, window_ms: i
     """
     end_ms = subject.occurred_at_ms
     firsts: dict[str, LeadRecord] = {}
-    rows = [lead for lead in leads if lead.conversion_id not in {subject.conversion_id, subject.lead_id}]
+    # A sale's own lead stays: the person came when it registered, not when it paid.
+    rows = [lead for lead in leads if lead.conversion_id != subject.conversion_id]
     for lead in sorted([*rows, as_record(subject)], key=lambda lead: (lead.at_ms, lead.conversion_id)):
         if lead.person_key is None or is_operator_sent(lead.source) or not 0 <= end_ms - lead.at_ms <= window_ms:
             continue
         firsts.setdefault(lead.person_key, lead)
     return list(firsts.values())
+
+
+def are_one(one: LeadRecord, other: LeadRecord) -> bool:
+    """Say whether two mailboxes are evidently one person's: the same phone, or the same name of two words or more.
+
+    People change their address and register again; one forgotten account is no fraud.
+    """
+    if one.phone_key is not None and one.phone_key == other.phone_key:
+        return True
+    words = name_tokens(one.name)
+    return len(words) >= 2 and words == name_tokens(other.name)
 
 
 def gaps_of(leads: Sequence[LeadRecord]) -> list[int]:

@@ -55,8 +55,8 @@ _SIGNS: Final[dict[str, str]] = {
     "http": N_("it speaks HTTP/1.0"),
     "beacon": N_("its page never ran the script"),
 }
-_TWO = N_("The browser does not fit together: %(first)s; %(second)s.")
-_MORE = N_("The browser does not fit together: %(first)s; %(second)s; %(third)s.")
+_TWO = N_("What the browser says of itself does not fit together: %(first)s; %(second)s.")
+_MORE = N_("What the browser says of itself does not fit together: %(first)s; %(second)s; %(third)s.")
 _CLEARS = N_("The customer uses an old device or a privacy tool, or the shop's server hides what browsers send.")
 
 

@@ -2,7 +2,8 @@
 
 A family computer, a tablet on a counter and a library bring people hours or days apart; somebody who invents people
 does it in one sitting, or by a clock. Only the latter is a case, and only it speaks of the others' leads. Real people
-(contacts confirmed, paid with accounts of their own) damp it; a tablet full of them is forgiven.
+(contacts confirmed, paid with accounts of their own) damp it; a tablet full of them is forgiven, and so is one person
+who came back with another mailbox.
 """
 
 import statistics
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from fraud_rules.fellows import first_of_each, gaps_of, is_shared_tablet, real_people, variation_ppm
+from fraud_rules.fellows import are_one, first_of_each, gaps_of, is_shared_tablet, real_people, variation_ppm
 from fraud_rules.msgids import N_, NN_
 from fraud_rules.names import of_one_family
 from fraud_rules.rule import Ppm, Rule, RuleConfig
@@ -26,8 +27,8 @@ MANY_PEOPLE = 5
 SITTING_GAPS = 6  # median gaps between neighbours that still belong to one sitting
 
 _SPREAD = NN_(
-    "This device registered %(count)d person within %(days)d days.",
-    "This device registered %(count)d different people within %(days)d days.",
+    "This device registered %(count)d person within %(days)d d.",
+    "This device registered %(count)d different people within %(days)d d.",
 )
 _BURST = NN_(
     "This device registered %(count)d person, %(minutes)d min apart.",
@@ -39,10 +40,11 @@ _CLOCK = NN_(
     "This device registered %(count)d different people as if by a clock, every %(minutes)d min.",
 )
 _TABLET = NN_(
-    "This device registered %(count)d person within %(days)d days, who is known to be real.",
-    "This device registered %(count)d different people within %(days)d days, but most are known to be real: a tablet "
+    "This device registered %(count)d person within %(days)d d, who is known to be real.",
+    "This device registered %(count)d different people within %(days)d d, but most are known to be real: a tablet "
     "or computer many people use.",
 )
+_ONE = N_("This device registered before with another mailbox, but phone or name say that it is the same person.")
 _CLEARS = N_("The device is known as shared (family, shop, event), or the people confirm their e-mail or phone.")
 
 
@@ -61,6 +63,8 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     # Four gaps of chance are this even once in eighty times, more gaps hardly ever.
     clock_variation_ppm: Ppm = 200_000
     verified_damping_ppm: Ppm = 500_000
+    # One surname explains one device.
+    family_damping_ppm: Ppm = 600_000
 
 
 class Sitting(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +107,14 @@ def _weigh(subject: Subject, sitting: Sitting, *, config: Config) -> Finding:
     is_pattern = (sitting.is_burst or sitting.is_clock) and not is_family
     on_tablet = is_shared_tablet(people)
     real = real_people(people)
-    (one, many), weight_ppm = _name(sitting, is_pattern=is_pattern, config=config)
+    is_one = len(people) == 2 and are_one(*people)
+    messages, weight_ppm = _name(sitting, is_pattern=is_pattern, config=config)
     if on_tablet:
-        one, many = _TABLET
+        messages = _TABLET
+    one, many = (_ONE, None) if is_one else messages
+    damping_ppm = config.verified_damping_ppm if 2 * real >= len(people) else PPM
+    if is_family:
+        damping_ppm = min(damping_ppm, config.family_damping_ppm)
     others = {lead.conversion_id for lead in (_of_burst(sitting) if is_pattern else people)}
     return RULE.find(
         message=one,
@@ -116,8 +125,8 @@ def _weigh(subject: Subject, sitting: Sitting, *, config: Config) -> Finding:
             "minutes": -(-sitting.median_ms // MINUTE_MS),
         },
         weight_ppm=weight_ppm,
-        damping_ppm=config.verified_damping_ppm if 2 * real >= len(people) else PPM,
-        fired=not on_tablet,
+        damping_ppm=damping_ppm,
+        fired=not on_tablet and not is_one,
         evidence={
             "people": len(people),
             "window_days": config.window_days,
@@ -125,11 +134,12 @@ def _weigh(subject: Subject, sitting: Sitting, *, config: Config) -> Finding:
             "gap_variation_ppm": sitting.variation_ppm,
             "real_people": real,
             "same_surname": is_family,
+            "same_person": is_one,
             "is_burst": sitting.is_burst,
             "is_clock": sitting.is_clock,
         },
         cluster_key=f"device:{subject.device_key}",
-        compared=others - {subject.conversion_id},
+        compared={each for each in others if each not in {subject.conversion_id, subject.lead_id}},
         holds_compared=is_pattern and not on_tablet,
         clears_when=_CLEARS,
     )

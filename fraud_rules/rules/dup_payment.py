@@ -1,13 +1,15 @@
 """Rule 9: one card or account behind several customers of a partner, or behind several partners. Run by the engine.
 
 Couples and companies share a card: one surname, or one private mail domain, makes it a note. A key that customers of
-many partners share is a method of payment and not an account. Two partners paid to one account are judged at night.
+many partners share is a method of payment and not an account; one person who came back with another mailbox is
+forgiven too. Two partners paid to one account are judged at night.
 """
 
 from typing import Annotated
 
 import msgspec
 
+from fraud_rules.fellows import are_one, as_record
 from fraud_rules.msgids import N_, NN_
 from fraud_rules.names import of_one_family, surnames
 from fraud_rules.partner_facts import PartnerFacts
@@ -34,6 +36,7 @@ _METHOD = NN_(
     "The key of this payment is %(count)d other customers' too, through several partners: a method of payment and "
     "not an account.",
 )
+_ONE = N_("The card or account of this payment was used with another mailbox, but phone or name say it is one person.")
 _PARTNERS = NN_(
     "This partner and %(count)d other are paid to one card or account.",
     "This partner and %(count)d others are paid to one card or account.",
@@ -83,25 +86,28 @@ def _share(subject: Subject, here: list[LeadRecord], *, partners: int, config: C
     is_company = _is_one_company(subject, here)
     is_method = partners >= config.method_from_partners
     is_known = is_family or is_company
+    is_one = people == 2 and are_one(as_record(subject), here[0])
     weight_ppm = config.weight_ppm
     if people == 2:
         weight_ppm = config.couple_weight_ppm if is_known else config.pair_weight_ppm
     elif is_known:
         weight_ppm = config.family_weight_ppm
-    one, many = _FAMILY if is_known else _SHARED
+    messages = _FAMILY if is_known else _SHARED
     if is_method:
-        one, many = _METHOD
+        messages = _METHOD
+    one, many = (_ONE, None) if is_one else messages
     return RULE.find(
         message=one,
         message_plural=many,
         params={"count": people - 1},
         weight_ppm=weight_ppm,
-        fired=not is_method,
+        fired=not is_method and not is_one,
         evidence={
             "people": people,
             "partners": partners,
             "same_surname": is_family,
             "same_company": is_company,
+            "same_person": is_one,
         },
         cluster_key=f"payment:{subject.payment_key}",
         compared={lead.conversion_id for lead in here},

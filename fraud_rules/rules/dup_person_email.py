@@ -14,7 +14,7 @@ from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.types import Evidence, Facts, Finding, PersonLead, Subject
 
 DAY_MS = 86_400_000
-SPELLINGS_MAX = 64  # of one mailbox that are read; three already decide
+SPELLINGS_MAX = 24  # of one mailbox that are read; three already decide
 
 _AGAIN = NN_(
     "Mailbox %(email)s is registered in this program under %(count)d more spelling.",

@@ -15,14 +15,14 @@ import msgspec
 from rapidfuzz.distance import Hamming
 
 from fraud_rules.domains import is_academic
-from fraud_rules.identity import EMAIL_MAX, email_domain, name_tokens
+from fraud_rules.identity import EMAIL_MAX, email_domain
 from fraud_rules.msgids import N_, NN_
 from fraud_rules.names import is_common
 from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.private_domains import private_domain
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.statistics import binomial_tail_ppm
-from fraud_rules.types import Evidence, Finding, LeadRecord
+from fraud_rules.types import PPM, Evidence, Finding, LeadRecord
 
 DAY_MS = 86_400_000
 WINDOW_DAYS = 7
@@ -31,7 +31,7 @@ LOCAL_MAX = 64  # RFC 5321, 4.5.3.1.1
 STEM_MIN = 4  # letters; "ab12" and "ab77" share nothing
 CHAIN_MIN = 8  # characters; shorter names are a letter or two apart by themselves
 CHAIN_EDITS = 2
-CHAIN_LOOK = 16  # neighbours of one bucket that are compared
+CHAIN_LOOK = 8  # neighbours of one bucket that are compared
 FAMILY_PEOPLE_MAX = 4
 PHONE_STEP = 3
 
@@ -44,15 +44,20 @@ WALK_SHARE_PPM = 3_000
 _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx", "йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю")
 _WALK_START = 4
 _WALK_ANYWHERE = 6  # "property" walks four keys, "запрос" four
-_WALKS: Final = tuple(
-    {row[:_WALK_START] for row in _ROWS}
-    | {row[at : at + _WALK_ANYWHERE] for row in _ROWS for at in range(len(row) - _WALK_ANYWHERE + 1)}
+_WALKS: Final = "|".join(
+    sorted(
+        {row[:_WALK_START] for row in _ROWS}
+        | {row[at : at + _WALK_ANYWHERE] for row in _ROWS for at in range(len(row) - _WALK_ANYWHERE + 1)}
+    )
 )
-# Names come in Latin letters: so do the walks over the Russian keyboard.
-_NAME_WALKS: Final = tuple({word for walk in _WALKS for word in name_tokens(walk) if len(word) >= _WALK_START})
+_WALK = re.compile(_WALKS)
+_NAME_WALK = re.compile(rf"\b(?:{_WALKS})")  # a name begins with it; inside one it is chance
 
 _LETTERS = re.compile(r"[^\W\d_]+")
+_LETTER = re.compile(r"[^\W\d_]")
 _DIGITS = re.compile(r"\d+")
+_DIGIT = re.compile(r"\d")
+_UNSEEN = re.compile(r"[^\w!-~]")
 _PHONE = re.compile(r"(?:phone:)?\+?(\d{7,15})")
 
 _NUMBERED = NN_(
@@ -81,6 +86,8 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     weight_ppm: Ppm = 550_000
     scheme_weight_ppm: Ppm = 100_000
     people_min: Annotated[int, msgspec.Meta(ge=3, le=100)] = 4
+    # Of the week's customers: among hundreds of people some mailboxes are always alike.
+    share_min_ppm: Ppm = 50_000
     chance_below_ppm: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
 
 
@@ -115,7 +122,7 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
 def _say(kind: str, messages: tuple[str, str], *, group: list[Person], of: int, config: Config) -> Finding:
     one, many = messages
     is_scheme = _is_one_scheme(group)
-    shape = _shape(min(person.local for person in group))
+    shape = _UNSEEN.sub("?", _shape(min(person.local for person in group)))
     evidence: dict[str, Evidence] = {
         "pattern": kind,
         "people": len(group),
@@ -153,9 +160,9 @@ def _chained(people: list[Person], config: Config, *, of: int) -> list[Person]:
     # Of three parts of a name two edits leave one untouched, so neighbours share a bucket.
     buckets: dict[tuple[str, int, str], list[str]] = {}
     for local in sorted(by_local):
-        third = len(local) // 3
+        third, shape = len(local) // 3, _shape(local)
         for part, text in enumerate((local[:third], local[third : 2 * third], local[2 * third :])):
-            near = buckets.setdefault((_shape(local), part, text), [])
+            near = buckets.setdefault((shape, part, text), [])
             for other in near[-CHAIN_LOOK:]:
                 if Hamming.distance(local, other) <= CHAIN_EDITS:
                     parents[_root(parents, local)] = _root(parents, other)
@@ -200,7 +207,7 @@ def _unlikely(groups: Iterable[list[Person]], config: Config, *, of: int) -> lis
 
 
 def _is_unlikely(people: int, config: Config, *, of: int, share_ppm: int) -> bool:
-    if people < config.people_min:
+    if people < config.people_min or PPM * people < config.share_min_ppm * of:
         return False
     return binomial_tail_ppm(at_least=people, trials=of, share_ppm=share_ppm) < config.chance_below_ppm
 
@@ -218,19 +225,24 @@ def _is_family(chain: list[Person]) -> bool:
 
 
 def _is_walk(person: Person) -> bool:
-    if any(walk in person.local for walk in _WALKS):
+    if _WALK.search(person.local):
         return True
-    return any(word.startswith(_NAME_WALKS) for word in name_tokens(person.lead.name))
+    return _NAME_WALK.search((person.lead.name or "")[:LOCAL_MAX].lower()) is not None
 
 
 def _is_one_scheme(group: list[Person]) -> bool:
     """Say whether a school, or a company whose addresses are confirmed, named these mailboxes."""
-    domain = email_domain(group[0].lead.email)
-    if domain is None or any(email_domain(person.lead.email) != domain for person in group):
+    email = group[0].lead.email
+    domain = email_domain(email)
+    if domain is None or len({_domain_text(person.lead.email) for person in group}) > 1:
         return False
     if is_academic(domain):
         return True
-    return private_domain(group[0].lead.email) is not None and all(person.lead.is_verified for person in group)
+    return private_domain(email) is not None and all(person.lead.is_verified for person in group)
+
+
+def _domain_text(email: str | None) -> str:
+    return (email or "")[:EMAIL_MAX].strip().lower().rpartition("@")[2]
 
 
 def _people_of(leads: list[LeadRecord]) -> list[Person]:
@@ -244,11 +256,7 @@ def _people_of(leads: list[LeadRecord]) -> list[Person]:
 
 def _shape(local: str) -> str:
     """Return the name with every letter as "a" and every digit as "9"."""
-    return "".join("a" if char.isalpha() else "9" if char.isdigit() else _shown(char) for char in local)
-
-
-def _shown(char: str) -> str:
-    return char if char.isprintable() else "?"
+    return _DIGIT.sub("9", _LETTER.sub("a", local))
 
 
 def _root(parents: dict[str, str], local: str) -> str:

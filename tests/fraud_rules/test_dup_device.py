@@ -85,13 +85,39 @@ def test_five_people_by_a_clock_are_a_case(judge_device, make_sitting, hours, fa
     assert finding.holds_compared is (factor_ppm == 850_000)
 
 
+def test_sale_is_judged_by_when_its_person_registered(judge_device, make_sitting, make_record, now_ms):
+    lead = {"conversion_id": "cnv_lead", "person_key": "email:ann@example.org", "at_ms": now_ms - 5 * DAY_MS}
+    start = 5 * 1_440
+    leads = [*make_sitting(start + 3, start + 6), make_record(9, **lead)]
+
+    (finding,) = judge_device(leads, kind="sale", lead_id="cnv_lead")
+
+    assert finding.factor_ppm == 550_000
+    assert finding.compared == ("cnv_0001", "cnv_0002")
+
+
 def test_family_at_one_computer_is_a_note(judge_device, make_sitting):
     leads = make_sitting(3, 6, 9, name="Otto Bergmann")
 
     (finding,) = judge_device(leads, name="Anna Bergmann")
 
-    assert finding.factor_ppm == 400_000
+    assert finding.factor_ppm == 240_000
     assert not finding.holds_compared
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [{"phone_key": "ph1"}, {"name": "Bergmann Anna"}, {"name": "Анна Бергманн"}],
+    ids=["phone", "name", "script"],
+)
+def test_one_person_with_a_new_mailbox_is_forgiven(judge_device, make_sitting, sign):
+    mine = {"phone_key": "ph1", "name": "Anna Bergmann"}
+
+    (finding,) = judge_device(make_sitting(500, **sign), **mine)
+    (three,) = judge_device(make_sitting(500, 900, **sign), **mine)
+
+    assert not finding.fired
+    assert three.fired
 
 
 def test_five_of_one_surname_are_no_family_any_more(judge_device, make_sitting):

@@ -42,6 +42,15 @@ def test_two_customers_with_one_card_are_a_note(judge_card, make_record, name, f
     assert not finding.holds_compared
 
 
+@pytest.mark.parametrize("sign", [{"phone_key": "ph1"}, {"name": "Kozyreva Anna"}], ids=["phone", "name"])
+def test_one_person_with_a_new_mailbox_is_forgiven(judge_card, make_record, sign):
+    (finding,) = judge_card(make_record(1, **sign), phone_key="ph1")
+    (three,) = judge_card(make_record(1, **sign), make_record(2, **sign), phone_key="ph1")
+
+    assert not finding.fired
+    assert three.fired
+
+
 def test_three_strangers_with_one_card_are_held_together(judge_card, make_record):
     (finding,) = judge_card(make_record(1, name="Ivan Sazonov"), make_record(2, name="Olga Bergmann"))
 

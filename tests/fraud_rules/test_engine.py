@@ -26,7 +26,10 @@ def guilty_facts(make_subject, make_facts, make_login, make_crowd, make_person_l
         subject,
         partner_identity=OWN_MAILBOX,
         partner_logins=(make_login(),),
-        same_person_leads=(make_person_lead(90, "Ann2@example.org", canonical_key="ann@example.org"),),
+        same_person_leads=(
+            make_person_lead(90, "Ann2@example.org", canonical_key="ann@example.org"),
+            make_person_lead(91, "Ann3@example.org", canonical_key="ann@example.org"),
+        ),
         host_leads=make_crowd(5),
     )
 

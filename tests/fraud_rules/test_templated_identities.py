@@ -107,6 +107,14 @@ def test_common_names_with_years_are_chance_for_a_busy_partner(judge_mailboxes, 
     assert bool(judge_mailboxes(NUMBERED, honest=crowd)) is fires
 
 
+@pytest.mark.parametrize(("honest", "fires"), [(114, True), (115, False)])
+def test_pattern_is_a_twentieth_of_the_week(judge_mailboxes, honest, fires):
+    """Six of a hundred and twenty are one in twenty."""
+    crowd = ["".join(random.Random(n).sample(string.ascii_lowercase, 9)) for n in range(honest)]
+
+    assert bool(judge_mailboxes([f"wolperdinger{n}" for n in range(6)], honest=crowd)) is fires
+
+
 def test_mailboxes_a_letter_apart_are_a_chain(judge_mailboxes):
     (finding,) = judge_mailboxes(("kozyrevsky", "kozyrevzky", "kozyrewzky", "kosyrewzky", "kosyrewzki"))
 

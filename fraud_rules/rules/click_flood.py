@@ -19,8 +19,8 @@ from fraud_rules.types import PPM, Evidence, Finding
 WINDOW_DAYS = 30  # of `ClickTotals`
 
 _HOST = NN_(
-    "%(count)d click on one link within an hour came from one address, through %(devices)d devices.",
-    "%(count)d clicks on one link within an hour came from one address, through %(devices)d devices.",
+    "%(count)d click on one link within an hour came from one address (devices: %(devices)d).",
+    "%(count)d clicks on one link within an hour came from one address (devices: %(devices)d).",
 )
 _DEVICE = NN_(
     "%(count)d click within a day came from one device.",

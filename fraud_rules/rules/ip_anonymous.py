@@ -6,7 +6,7 @@ with a VPN would bury the others.
 """
 
 from fraud_rules.msgids import N_
-from fraud_rules.network import NETWORK_TITLES, NetworkClass
+from fraud_rules.network import NetworkClass
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.types import Facts, Finding, is_operator_sent
 
@@ -24,7 +24,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     Tor stays a note: the catalogue's .60 would hold every honest reader who likes to be left alone.
     """
 
-    tor_weight_ppm: Ppm = 450_000
+    weight_ppm: Ppm = 450_000
     vpn_weight_ppm: Ppm = 150_000
 
 
@@ -38,10 +38,8 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
     return [
         RULE.find(
             message=message,
-            weight_ppm=config.tor_weight_ppm if network == "tor" else config.vpn_weight_ppm,
+            weight_ppm=config.weight_ppm if network == "tor" else config.vpn_weight_ppm,
             fired=network != "relay",
-            params={"network": NETWORK_TITLES[network]},
-            translated=("network",),
             evidence={"network_class": network, "address": subject.masked_ip},
             clears_when=_CLEARS,
         )

@@ -25,7 +25,7 @@ _KIND_NAMES: dict[str, str] = {
     "payout": N_("payout details"),
     "phone": N_("phone"),
     "device": N_("device"),
-    "host_agent": N_("address and browser"),
+    "host_agent": N_("address with one browser"),
 }
 _RING = NN_(
     "%(count)d partner is joined by shared %(by)s.",

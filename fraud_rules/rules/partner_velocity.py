@@ -22,8 +22,8 @@ HOURS_A_DAY = 8  # a day's leads come in about so many hours
 AGENT_KINDS_MAX = 30  # as many kinds of browser as are common; a larger crowd is not more mixed
 
 _HOUR = NN_(
-    "%(count)d person came within an hour through this partner; before, the most was %(usual)s leads in an hour.",
-    "%(count)d people came within an hour through this partner; before, the most was %(usual)s leads in an hour.",
+    "%(count)d person came within an hour through this partner; before, an hour brought %(usual)s at most.",
+    "%(count)d people came within an hour through this partner; before, an hour brought %(usual)s at most.",
 )
 _DAY = NN_(
     "%(count)d person came within 24 hours through this partner, which normally brings %(usual)s leads a day.",

@@ -26,7 +26,9 @@ _SEEN_SAME_AGENT = NN_(
     "The partner signed in from this address %(count)d times within %(days)d days of the conversion "
     "(%(network)s), with the same browser.",
 )
-_ALLOWED = N_("The partner signs in from the customer's address (%(network)s), but may buy for himself here.")
+_ALLOWED = N_(
+    "The partner signs in from the customer's address (%(network)s), but this program lets partners buy for themselves."
+)
 _CLEARS = N_("The address is known as shared (household, office, café) and is on the allow list.")
 
 

@@ -53,7 +53,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     allowed_campaigns: Globs = msgspec.field(default_factory=list)
     banned_referrers: Globs = msgspec.field(default_factory=list)
     banned_landings: Globs = msgspec.field(default_factory=list)
-    ad_weight_ppm: Ppm = 450_000
+    weight_ppm: Ppm = 450_000
     banned_weight_ppm: Ppm = 700_000
     leak_weight_ppm: Ppm = 450_000
     leak_uses_min: Annotated[int, msgspec.Meta(ge=3, le=100_000)] = 10
@@ -119,7 +119,7 @@ def _ads(params: dict[str, str], config: Config) -> list[Finding]:
         RULE.find(
             message=message,
             params={"param": param or SOCIAL_PARAM, "campaign": campaign},
-            weight_ppm=config.ad_weight_ppm,
+            weight_ppm=config.weight_ppm,
             fired=param is not None and allowed is None,
             evidence=evidence,
             clears_when=_CLEARS,

@@ -24,6 +24,50 @@ CARDS = {
     "same_ip_leads": ("network", {"lead", "nightly"}, {"weight_ppm": 800_000}),
     "bot_agent": ("device", {"click", "lead"}, {"weight_ppm": 700_000, "click_weight_ppm": 500_000}),
     "too_fast": ("timing", {"lead", "sale"}, {"weight_ppm": 450_000, "known_device_weight_ppm": 200_000}),
+    "self_account": ("identity", {"lead", "sale", "payout"}, {"weight_ppm": 850_000, "device_weight_ppm": 450_000}),
+    "self_similar": ("identity", {"lead"}, {"weight_ppm": 250_000}),
+    "self_domain": ("identity", {"lead"}, {"weight_ppm": 300_000}),
+    "dup_person_phone": ("identity", {"lead"}, {"weight_ppm": 750_000, "pair_weight_ppm": 350_000}),
+    "dup_device": (
+        "device",
+        {"lead", "sale"},
+        {"weight_ppm": 850_000, "small_burst_weight_ppm": 550_000, "pair_weight_ppm": 250_000},
+    ),
+    "dup_payment": (
+        "money",
+        {"sale", "payout", "nightly"},
+        {"weight_ppm": 850_000, "pair_weight_ppm": 450_000, "couple_weight_ppm": 350_000},
+    ),
+    "client_inconsistent": ("device", {"lead"}, {"weight_ppm": 400_000}),
+    "checkout_hijack": ("timing", {"sale", "nightly"}, {"weight_ppm": 650_000, "sale_weight_ppm": 250_000}),
+    "robot_cadence": ("timing", {"nightly"}, {"weight_ppm": 650_000}),
+    "disposable_email": ("identity", {"lead"}, {"weight_ppm": 400_000}),
+    "templated_identities": ("identity", {"nightly"}, {"weight_ppm": 550_000, "scheme_weight_ppm": 100_000}),
+    "same_ip_repeat": ("network", {"nightly"}, {"weight_ppm": 500_000, "alone_max_ppm": 480_000}),
+    "subnet_spread": ("network", {"nightly"}, {"weight_ppm": 450_000}),
+    "ip_hosting": (
+        "network",
+        {"lead", "sale", "nightly"},
+        {"weight_ppm": 400_000, "workplace_weight_ppm": 150_000, "partner_weight_ppm": 550_000},
+    ),
+    "ip_anonymous": ("network", {"lead", "sale"}, {"weight_ppm": 450_000, "vpn_weight_ppm": 150_000}),
+    "partner_anon_share": ("network", {"nightly", "payout"}, {"weight_ppm": 550_000}),
+    "delay_curve": ("timing", {"nightly", "payout"}, {"weight_ppm": 450_000}),
+    "stuffed_click": (
+        "traffic",
+        {"click", "lead", "sale", "nightly"},
+        {"weight_ppm": 600_000, "fetched_weight_ppm": 300_000, "partner_weight_ppm": 850_000},
+    ),
+    "click_flood": ("traffic", {"nightly"}, {"weight_ppm": 480_000}),
+    "cr_high": ("traffic", {"nightly", "payout"}, {"weight_ppm": 400_000}),
+    "partner_velocity": ("traffic", {"lead"}, {"weight_ppm": 350_000}),
+    "geo_mismatch": ("network", {"lead", "nightly"}, {"weight_ppm": 150_000, "partner_weight_ppm": 450_000}),
+    "traffic_policy": ("policy", {"click", "lead", "sale"}, {"weight_ppm": 450_000, "banned_weight_ppm": 700_000}),
+    "refund_abuse": ("money", {"nightly", "payout"}, {"weight_ppm": 600_000, "customer_weight_ppm": 450_000}),
+    "existing_customer": ("money", {"lead", "sale"}, {"weight_ppm": 400_000}),
+    "forged_report": ("money", {"lead", "sale"}, {"weight_ppm": 900_000, "accident_weight_ppm": 480_000}),
+    "payout_change": ("money", {"payout"}, {"weight_ppm": 300_000}),
+    "partner_ring": ("graph", {"nightly", "payout"}, {"weight_ppm": 800_000, "weak_weight_ppm": 480_000}),
 }
 
 
@@ -60,13 +104,6 @@ def test_needs_are_sections_of_the_facts(rule):
 
 
 def test_required_facts_are_all_that_the_rules_need():
-    assert required_facts(RULES) == {
-        "partner_identity",
-        "partner_logins",
-        "same_person_leads",
-        "host_leads",
-        "host_history",
-        "program_timing",
-    }
+    assert required_facts(RULES) == {name for rule in RULES for name in rule.needs}
     assert required_facts(RULES[:1]) == {"partner_identity"}
     assert required_facts(()) == frozenset()

@@ -1,6 +1,6 @@
 """Small worlds told lead by lead: who is held, and who must not be.
 
-The shell of these tests keeps everything in lists and loads the facts the way the product has to.
+Facts come from the history in memory that the replay uses too.
 """
 
 import msgspec
@@ -9,18 +9,11 @@ import pytest
 from fraud_rules.allow import AllowEntry
 from fraud_rules.cases import OpenCase, cluster
 from fraud_rules.engine import judge
+from fraud_rules.history.facts import facts_of
+from fraud_rules.history.program import PartnerCard, ProgramHistory
 from fraud_rules.identity import email_keys, person_key
 from fraud_rules.registry import RULES
-from fraud_rules.types import (
-    Facts,
-    HostHistory,
-    HostLead,
-    PartnerIdentity,
-    PartnerLogin,
-    PersonLead,
-    ProgramTiming,
-    Subject,
-)
+from fraud_rules.types import PartnerIdentity, PartnerLogin, Subject
 
 START_MS = 1_800_000_000_000
 MINUTE_MS = 60_000
@@ -38,7 +31,7 @@ class World:
         self.identities = identities or {}
         self.logins = logins or {}
         self.relay = relay
-        self.leads = []
+        self.past = ProgramHistory(f"{prefix}prg")
         self.scores = {}
         self.findings = {}
         self.cases = {}
@@ -65,49 +58,29 @@ class World:
             click_at_ms=None if click_ms is None else START_MS + self.shift_ms + click_ms,
             **{"agent": BROWSER, "is_browser": True} | changes,
         )
-        judgement = judge(self._load(subject), RULES, configs={}, allow=self.allow)
+        self._know_partner(subject.partner_id)
+        judgement = judge(facts_of(subject, self.past), RULES, configs={}, allow=self.allow)
         assert judgement.errors == ()
-        self.leads.append(subject)
+        self.past.add_conversion(subject)
         self.scores[name] = judgement.score.points
         self.findings[name] = judgement
         self._place(subject, judgement)
         return judgement
 
-    def _load(self, subject):
-        here = [lead for lead in self.leads if lead.host_key == subject.host_key]
-        crowd = [
-            lead for lead in here if lead.partner_id == subject.partner_id and subject.at_ms - lead.at_ms <= DAY_MS
-        ]
-        observed_ms = subject.at_ms - (START_MS + self.shift_ms)
-        return Facts(
-            subject=subject,
-            partner_identity=self.identities.get(subject.partner_id.removeprefix(self.prefix), PartnerIdentity()),
-            partner_logins=tuple(
-                PartnerLogin(at_ms=START_MS + self.shift_ms + at_ms, host_key="relay" if self.relay else host)
-                for at_ms, host in self.logins.get(subject.partner_id.removeprefix(self.prefix), ())
-            ),
-            same_person_leads=tuple(
-                PersonLead(
-                    conversion_id=lead.conversion_id,
-                    email=lead.email,
-                    canonical_key=lead.email_key,
-                    at_ms=lead.occurred_at_ms,
-                )
-                for lead in self.leads
-                if lead.email_key == subject.email_key
-            ),
-            host_leads=tuple(
-                HostLead(
-                    conversion_id=lead.conversion_id,
-                    person_key=lead.person_key,
-                    agent_key=lead.agent_key,
-                    at_ms=lead.occurred_at_ms,
-                )
-                for lead in crowd
-            ),
-            host_history=HostHistory(earlier_leads=len(here) - len(crowd), days_observed=1 + observed_ms // DAY_MS),
-            program_timing=ProgramTiming(),
+    def _know_partner(self, partner_id):
+        name = partner_id.removeprefix(self.prefix)
+        identity = self.identities.get(name, PartnerIdentity())
+        card = PartnerCard(
+            partner_id=partner_id,
+            emails=identity.login_emails,
+            payout_emails=identity.payout_emails,
+            allow_own_purchases=identity.allow_own_purchases,
         )
+        self.past.put_partner(card)
+        self.past.logins[partner_id] = [
+            PartnerLogin(at_ms=START_MS + self.shift_ms + at_ms, host_key="relay" if self.relay else host)
+            for at_ms, host in self.logins.get(name, ())
+        ]
 
     def _place(self, subject, judgement):
         placement = cluster(subject, judgement.findings, score=judgement.score, open_cases=tuple(self.cases.values()))

@@ -34,6 +34,7 @@ def parser() -> ArgumentParser:
     _checks(commands, common)
     _operations(commands, common)
     _privacy(commands, common)
+    _fraud(commands, common)
     return top
 
 
@@ -98,6 +99,17 @@ def _privacy(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentPars
             command.add_argument("--out", help="a new file for the JSON instead of the terminal")
         else:
             command.add_argument("--reason", required=True, help="why, for the trail")
+
+
+def _fraud(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    fraud = _group(commands, "fraud", "the fraud rules, held against made-up worlds")
+    made = _add(fraud, "fraud simulate", common, help="make labelled worlds; needs no database")
+    made.add_argument("--seed", default="1", metavar="N|A-B", help="one world, or a range of them (1)")
+    made.add_argument("--out", default="./fraud-worlds", metavar="DIR", help="where they go (./fraud-worlds)")
+    made.add_argument(
+        "--base-rate", type=int, default=30_000, metavar="PPM", help="fraud among leads, of a million (30000)"
+    )
+    made.add_argument("--unseen", action="store_true", help="fraud by the schemes no rule was tuned on")
 
 
 def _people(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:

@@ -1,0 +1,66 @@
+"""What `molva fraud` does with worlds, one function a command; none needs an installation.
+
+`tracker/cli.py` looks commands up in `FRAUD_COMMANDS`, `tracker/cli_texts.py` their texts.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tracker.fraud.simulation.files import WORLDS_MAX, WorldError, write_world
+from tracker.fraud.simulation.types import Parameters
+from tracker.fraud.simulation.world import simulate
+
+Params = dict[str, Any]
+Answer = dict[str, Any]
+
+BASE_RATE_MAX_PPM = 300_000
+
+
+def simulate_worlds(params: Params) -> Answer:
+    """Make the worlds of the asked seeds and return what is in each."""
+    base_rate_ppm = params["base_rate"]
+    if not 0 <= base_rate_ppm <= BASE_RATE_MAX_PPM:
+        raise WorldError(
+            f"--base-rate {base_rate_ppm} is no share of leads; give 0 to {BASE_RATE_MAX_PPM} of a million."
+        )
+    made = []
+    for seed in seeds_of(params["seed"]):
+        begun = time.perf_counter()
+        world = simulate(Parameters(seed=seed, base_rate_ppm=base_rate_ppm, unseen=params["unseen"]))
+        seconds = round(time.perf_counter() - begun, 2)
+        made.append({**write_world(world, Path(params["out"])), "seconds": seconds})
+    return {"out": params["out"], "worlds": made}
+
+
+def seeds_of(text: str) -> range:
+    """Return the seeds of "7" or "1-20"; refuses what is neither."""
+    match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", text)
+    if match is None or (match[2] is not None and int(match[2]) < int(match[1])):
+        raise WorldError(f'--seed "{text[:40]}" is neither a number nor a range like 1-20.')
+    seeds = range(int(match[1]), int(match[2] or match[1]) + 1)
+    if len(seeds) > WORLDS_MAX:
+        raise WorldError(f"--seed {text} means {len(seeds)} worlds; ask for {WORLDS_MAX} at most at a time.")
+    return seeds
+
+
+def simulate_text(answer: Answer) -> str:
+    """Return what was made, a world a line."""
+    lines = [f"{'world':<12} {'lines':>7} {'leads':>6} {'fraud':>6} {'share':>7} {'partners':>9} {'seconds':>8}"]
+    for world in answer["worlds"]:
+        share = 100 * world["fraud_leads"] / max(world["leads"], 1)
+        lines.append(
+            f"{'seed-' + str(world['seed']):<12} {sum(world['lines'].values()):>7} {world['leads']:>6} "
+            f"{world['fraud_leads']:>6} {share:>6.2f}% {world['partners']:>9} {world['seconds']:>8.2f}"
+        )
+    return "\n".join([*lines, "", f"Written to {answer['out']}. Next:  molva fraud evaluate {answer['out']}"])
+
+
+FRAUD_COMMANDS: dict[str, Callable[[Params], Answer]] = {
+    "fraud simulate": simulate_worlds,
+}
+FRAUD_TEXTS: dict[str, Callable[[Answer], str]] = {
+    "fraud simulate": simulate_text,
+}

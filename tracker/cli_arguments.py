@@ -110,6 +110,10 @@ def _fraud(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser
         "--base-rate", type=int, default=30_000, metavar="PPM", help="fraud among leads, of a million (30000)"
     )
     made.add_argument("--unseen", action="store_true", help="fraud by the schemes no rule was tuned on")
+    judged = _add(fraud, "fraud evaluate", common, help="hold rules and peers against the truth of worlds")
+    judged.add_argument("dir", metavar="DIR", help="what fraud simulate wrote")
+    judged.add_argument("--out", metavar="DIR", help="where the reports go (the same folder)")
+    judged.add_argument("--quick", action="store_true", help="leave out the days to detection")
 
 
 def _people(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:

@@ -9,13 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tracker.fraud.simulation.files import WORLDS_MAX, WorldError, write_world
+import msgspec
+
+from fraud_rules.replay.run import replay
+from tracker.fraud.evaluation import OURS, evaluate
+from tracker.fraud.report import FIGURES, value_text, write_page
+from tracker.fraud.simulation.files import WORLDS_MAX, WorldError, read_world, world_folders, write_world
 from tracker.fraud.simulation.types import Parameters
 from tracker.fraud.simulation.world import simulate
 
 Params = dict[str, Any]
 Answer = dict[str, Any]
 
+REPORT, PAGE = "report.json", "report.html"
+SHOWN = frozenset(
+    {"case_precision", "recall", "recall_unseen", "money_recall", "honest_held_per_1000", "cases_per_1000"}
+)
+WORST = 3  # schemes named below the table
 BASE_RATE_MAX_PPM = 300_000
 
 
@@ -33,6 +43,21 @@ def simulate_worlds(params: Params) -> Answer:
         seconds = round(time.perf_counter() - begun, 2)
         made.append({**write_world(world, Path(params["out"])), "seconds": seconds})
     return {"out": params["out"], "worlds": made}
+
+
+def evaluate_worlds(params: Params) -> Answer:
+    """Show every world of a folder to the rules and their peers; write both reports and return the numbers."""
+    folder = Path(params["dir"])
+    out = Path(params.get("out") or folder)
+    places = world_folders(folder)
+    report = evaluate(map(read_world, places), replay, with_days=not params["quick"])
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        (out / PAGE).write_text(write_page(report), encoding="utf-8")
+    except OSError as error:
+        raise WorldError(f'"{out}" cannot be written: {error.strerror}. Name another folder with --out.') from error
+    return {"report": str(out / REPORT), "page": str(out / PAGE), **report}
 
 
 def seeds_of(text: str) -> range:
@@ -58,9 +83,32 @@ def simulate_text(answer: Answer) -> str:
     return "\n".join([*lines, "", f"Written to {answer['out']}. Next:  molva fraud evaluate {answer['out']}"])
 
 
+def evaluate_text(answer: Answer) -> str:
+    """Return the figures as a table, a method a line, and where the reports are."""
+    shown = [figure for figure in FIGURES if figure.name in SHOWN]
+    lines = [" ".join([f"{'method':<24}", *(f"{figure.title:>15}" for figure in shown)])]
+    for method in answer["methods"]:
+        cells = (value_text(method["metrics"].get(figure.name), figure.write) for figure in shown)
+        lines.append(" ".join([f"{method['title']:<24}", *(f"{cell:>15}" for cell in cells)]))
+    worst = _worst(next(method for method in answer["methods"] if method["name"] == OURS)["schemes"])
+    if worst:
+        lines += ["", f"Least found: {worst}."]
+    if answer["errors"]:
+        lines += ["", f"{answer['errors']} lines or rules failed in the replay."]
+    return "\n".join([*lines, "", f"Written: {answer['page']} and {answer['report']}."])
+
+
+def _worst(schemes: Answer) -> str:
+    found = sorted((each["value"], name) for name, each in schemes.items() if each["value"] is not None)
+    return ", ".join(f"{name} {100 * value:.0f} %" for value, name in found[:WORST])
+
+
+# Every command of the group: what it does, and what it prints for people.
 FRAUD_COMMANDS: dict[str, Callable[[Params], Answer]] = {
     "fraud simulate": simulate_worlds,
+    "fraud evaluate": evaluate_worlds,
 }
 FRAUD_TEXTS: dict[str, Callable[[Answer], str]] = {
     "fraud simulate": simulate_text,
+    "fraud evaluate": evaluate_text,
 }

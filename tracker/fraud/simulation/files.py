@@ -34,8 +34,8 @@ def encode(line: Any) -> bytes:
 
 
 def write_world(world: World, folder: Path) -> dict[str, Any]:
-    """Write a world into `folder`/seed-N and return what is in it; an older world there is replaced."""
-    place = folder / f"seed-{world.parameters.seed}"
+    """Write a world into its folder inside `folder` and return what is in it; an older world there is replaced."""
+    place = folder / folder_name(world.parameters)
     summary = describe(world)
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -46,6 +46,11 @@ def write_world(world: World, folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise WorldError(f'"{place}" cannot be written: {error.strerror}. Name another folder with --out.') from error
     return {"folder": str(place), "seed": world.parameters.seed, **summary}
+
+
+def folder_name(parameters: Parameters) -> str:
+    """Return the folder of a world; worlds of unseen schemes stand beside the others."""
+    return f"seed-{parameters.seed}{'-unseen' if parameters.unseen else ''}"
 
 
 def describe(world: World) -> dict[str, Any]:

@@ -39,8 +39,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """One visit of one person that ends in a lead or a sale.
 
     `clicked_ms`: when the link was followed, or the form reached. Fields left None are drawn as in life. `clicks`
-    False: no link was followed (a code was typed, or nobody referred). `place_after`: where the conversion came from, when it
-    was elsewhere. `source` goes into metadata. `label` names a scheme (with `is_fraud`) or a confounder.
+    False: no link was followed (a code was typed, or nobody referred). `place_after`: where the conversion came from,
+    when it was elsewhere. `source` goes into metadata. `label` names a scheme (with `is_fraud`) or a confounder.
     """
 
     person: Person

@@ -14,6 +14,7 @@ LEFT, BOTTOM, TOP, RIGHT = 48.0, 44.0, 16.0, 24.0
 NICE = (1.0, 2.0, 5.0, 10.0)
 TICKS = 5
 LABEL_GAP = 15.0  # between the baselines of two names
+LETTER_WIDTH = 7.5  # of a name, on the safe side
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,22 +91,20 @@ def scatter_of(methods: Iterable[Mapping[str, Any]], *, ours: str, goals: Mappin
     for method, x_value, y_value in sorted(found, key=lambda each: (-each[2], each[1])):
         x, y = x_of(x_value), y_of(y_value)
         is_right = x > (LEFT + right) / 2
-        label_y = y + 4.0
         # Names near the axis give way upwards, where there is room.
         step_y = -LABEL_GAP if y > PLOT_HEIGHT / 2 else LABEL_GAP
-        while any(abs(label_y - each.label_y) < LABEL_GAP for each in points):
-            label_y += step_y
-        points.append(
-            Point(
-                x=x,
-                y=y,
-                title=method["title"],
-                label_x=x - 10.0 if is_right else x + 10.0,
-                label_y=round(label_y, 1),
-                anchor=_anchor(is_right),
-                is_ours=method["name"] == ours,
-            )
+        point = Point(
+            x=x,
+            y=y,
+            title=method["title"],
+            label_x=x - 10.0 if is_right else x + 10.0,
+            label_y=y + 4.0,
+            anchor="end" if is_right else "start",
+            is_ours=method["name"] == ours,
         )
+        while any(_touch(point, each) for each in points):
+            point = msgspec.structs.replace(point, label_y=point.label_y + step_y)
+        points.append(point)
     return Scatter(
         points=tuple(points),
         columns=tuple(Tick(at=x_of(step * n), text=f"{step * n:g}") for n in range(TICKS + 1)),
@@ -115,8 +114,18 @@ def scatter_of(methods: Iterable[Mapping[str, Any]], *, ours: str, goals: Mappin
     )
 
 
-def _anchor(is_right: bool) -> str:
-    return "end" if is_right else "start"
+def _touch(one: Point, other: Point) -> bool:
+    """Say whether two names would stand over each other."""
+    return abs(one.label_y - other.label_y) < LABEL_GAP and all(
+        a < b for a, b in ((_ends(one)[0], _ends(other)[1]), (_ends(other)[0], _ends(one)[1]))
+    )
+
+
+def _ends(point: Point) -> tuple[float, float]:
+    """Return where a name begins and ends, about."""
+    width = LETTER_WIDTH * len(point.title)
+    first = point.label_x - width if point.anchor == "end" else point.label_x
+    return first, first + width
 
 
 def _nice_step(largest: float) -> float:

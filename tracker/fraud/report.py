@@ -56,7 +56,9 @@ FIGURES = (
     ),
     Figure(name="case_precision_strict", title="Strict", write=percent, meaning="cases that hold nothing but fraud"),
     Figure(name="recall", title="Recall, known", write=percent, meaning="fraudulent leads held, of known schemes"),
-    Figure(name="recall_unseen", title="Recall, unseen", write=percent, meaning="of schemes no rule was tuned on"),
+    Figure(
+        name="recall_unseen", title="Recall, unseen", write=percent, meaning="fraudulent leads held, of unseen schemes"
+    ),
     Figure(name="money_recall", title="Money", write=percent, meaning="of the rewards that fraud would have earned"),
     Figure(name="honest_held_per_1000", title="Honest held", write=number, meaning="honest leads held, of 1,000"),
     Figure(name="cases_per_1000", title="Cases", write=number, meaning="cases for 1,000 leads"),
@@ -153,7 +155,7 @@ def _goal(report: Report, ours: Mapping[str, Any], figure: Figure) -> dict[str, 
     else:
         is_met = value >= goal["line"] if goal["is"] == ">=" else value <= goal["line"]
         state = "met" if is_met else "missed"
-    sign = "at least" if goal["is"] == ">=" else "at most"
+    sign = "≥" if goal["is"] == ">=" else "≤"
     measured = NONE if value is None else figure.write(value)
     return {"title": figure.meaning, "goal": f"{sign} {figure.write(goal['line'])}", "value": measured, "state": state}
 

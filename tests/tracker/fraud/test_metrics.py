@@ -2,8 +2,8 @@
 
 import pytest
 
-from tracker.fraud.ablation import rules_of, without_rule, worth_of_rules
 from tracker.fraud.ablation import findings_of as findings_by_subject
+from tracker.fraud.ablation import rules_of, without_rule, worth_of_rules
 from tracker.fraud.metrics import Ratio, detection_days, frauds_of, held_by, measure, median, pool, truth_of
 from tracker.fraud.simulation.types import Label
 

@@ -33,15 +33,22 @@ def live(scene: Scene) -> None:
         converted[partner.partner_id] = converted.get(partner.partner_id, 0) + _referred(scene, rng, partner)
     for partner in partners:
         stray(scene, rng, partner, conversions=converted.get(partner.partner_id, 0))
+        _test_own_link(scene, rng, partner)
 
 
 def mix_in(scene: Scene, rng: Random, partner: Partner, count: int) -> None:
     """Write the honest customers of a partner who also cheats."""
     stray(scene, rng, partner, conversions=sum(_referred(scene, rng, partner) for _ in range(count)))
+    _test_own_link(scene, rng, partner)
 
 
-def stray(scene: Scene, rng: Random, partner: Partner, *, conversions: int) -> None:
-    """Write a sample of the clicks that led to nothing, as many as the partner's rate asks for."""
+def stray(
+    scene: Scene, rng: Random, partner: Partner, *, conversions: int, within: tuple[int, int] | None = None
+) -> None:
+    """Write a sample of the clicks that led to nothing, as many as the partner's rate asks for.
+
+    `within`: the two instants between which they fall, more of them early; by default any time.
+    """
     lost = conversions * (PPM - partner.conversion_ppm) // partner.conversion_ppm
     people: list[Person] = []
     for _ in range(lost // scene.parameters.click_sample):
@@ -49,12 +56,21 @@ def stray(scene: Scene, rng: Random, partner: Partner, *, conversions: int) -> N
             people.append(scene.people.newcomer(scene.country(rng, partner.program)))
         person = rng.choice(people[-20:])
         device = rng.choice(person.devices)
-        at_ms = moment(rng, scene.parameters, since_ms=partner.joined_ms)
+        at_ms = _instant(scene, rng, partner, within)
         place = place_of(person, device, at_ms=at_ms, rng=rng, networks=scene.networks)
         scene.stray_click(rng, partner, at_ms, device=device, place=place)
+
+
+def _test_own_link(scene: Scene, rng: Random, partner: Partner) -> None:
     for _ in range(rng.randrange(OWNER_TESTS + 1)):
         at_ms = moment(rng, scene.parameters, since_ms=partner.joined_ms)
         scene.stray_click(rng, partner, at_ms, device=rng.choice(partner.owner.devices), place=partner.owner.home)
+
+
+def _instant(scene: Scene, rng: Random, partner: Partner, within: tuple[int, int] | None) -> int:
+    if within is None:
+        return moment(rng, scene.parameters, since_ms=partner.joined_ms)
+    return min(rng.randrange(*within), rng.randrange(*within))
 
 
 def _organic(scene: Scene, rng: Random) -> None:

@@ -29,7 +29,6 @@ class People:
         self._parameters = parameters
         self._networks = networks
         self._rng = stream(parameters.seed, "people")
-        self._count = 0
         self._households: deque[tuple[str, str, Place]] = deque(maxlen=HOUSEHOLDS_KEPT)
         self._offices: dict[str, list[Place]] = {}
         self._campuses: dict[str, list[Place]] = {}
@@ -73,12 +72,11 @@ class People:
 
     def _person(self, country: str, *, home: Place, last: str | None, changes: dict[str, object]) -> Person:
         rng = self._rng
-        self._count += 1
         name = names.draw_name(rng, country, last=last)
         handle, email = names.draw_email(rng, name, country)
         devices = self._devices(country)
         person = Person(
-            person_id=self._count,
+            person_id=rng.getrandbits(40),
             name=name.full,
             handle=handle,
             email=email,

@@ -6,7 +6,7 @@ The scene writes here. Ids are given at the end, in the order of time, so that n
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from tracker.fraud.simulation.types import DAY_MS, Label, Line, Parameters, Partner, Program
+from tracker.fraud.simulation.types import DAY_MS, PPM, Label, Line, Parameters, Partner, Program
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFERENCES = ("external_id", "click_id", "lead_id", "refund_of")
@@ -146,7 +146,7 @@ class Record:
                 partner=None if act.partner is None else act.partner.partner_id,
                 scheme=act.label if act.is_fraud else None,
                 confounder=None if act.is_fraud else act.label,
-                reward=reward if act.partner is not None else 0,
+                reward=reward * act.program.euro_ppm // PPM if act.partner is not None else 0,
             )
         )
 

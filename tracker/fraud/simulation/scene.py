@@ -40,7 +40,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
     `clicked_ms`: when the link was followed, or the form reached. Fields left None are drawn as in life. `clicks`
     False: no link was followed (a code was typed, or nobody referred). `place_after`: where the conversion came from,
-    when it was elsewhere. `source` goes into metadata. `label` names a scheme (with `is_fraud`) or a confounder.
+    when it was elsewhere. `again_after`: the form was sent once more, so many ms later. `source` goes into metadata.
+    `label` names a scheme (with `is_fraud`) or a confounder.
     """
 
     person: Person
@@ -67,6 +68,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     buys: bool | None = None
     buys_after_days: int | None = None
     source: str | None = None
+    again_after: int | None = None
     label: str | None = None
     is_fraud: bool = False
 
@@ -120,7 +122,10 @@ class Scene:
             after = act.place_after or act.place
             after = after or place_of(act.person, device, at_ms=at_ms, rng=rng, networks=self.networks)
             address = self.address(rng, after, at_ms)
-        return self._convert(rng, act, at_ms=at_ms, device=device, address=address, click_id=click_id)
+        done = self._convert(rng, act, at_ms=at_ms, device=device, address=address, click_id=click_id)
+        if act.again_after is not None and self.record.covers(at_ms + act.again_after):
+            self._convert(rng, act, at_ms=at_ms + act.again_after, device=device, address=address, click_id=click_id)
+        return done
 
     def click(self, rng: Random, act: Act, partner: Partner, *, device: Device, address: str) -> str:
         """Write one click of the act and return its id."""

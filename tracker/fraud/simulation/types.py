@@ -84,7 +84,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """A shop's program: where it lives, what it pays, how long people take (log-normal mixture).
 
-    `delays`: (share in percent, median in ms, sigma in hundredths) of each part. `sends`: whether a conversion carries
+    `euro_ppm`: what a minor unit is worth in euro cents, a fixed rate for adding up. `delays`: (share in percent, median in ms, sigma in hundredths) of each part. `sends`: whether a conversion carries
     the headers of a form that navigates, of a script, or none (the shop's server reports it).
     """
 
@@ -92,6 +92,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: ProgramKind
     currency: str
+    euro_ppm: int
     site: str
     countries: tuple[str, ...]
     delays: tuple[tuple[int, int, int], ...]
@@ -116,7 +117,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The truth about a subject. `reward` is what the partner would earn by it, in minor units.
+    """The truth about a subject. `reward` is what the partner would earn by it, in euro cents.
 
     Of a sale with a lead, `unit` is that lead: both stand and fall together.
     """

@@ -11,7 +11,7 @@ from tracker.fraud.simulation.draws import chance, moment_of_day, stream
 from tracker.fraud.simulation.honest import live, mix_in
 from tracker.fraud.simulation.networks import LINES
 from tracker.fraud.simulation.people import place_of
-from tracker.fraud.simulation.plan import Plan, Scheme
+from tracker.fraud.simulation.plan import Plan
 from tracker.fraud.simulation.record import iso
 from tracker.fraud.simulation.scene import Scene
 from tracker.fraud.simulation.schemes.registry import SCHEMES
@@ -61,7 +61,12 @@ def _cheat(scene: Scene) -> dict[str, str]:
     turn = 0
     while budget > 0 and free:
         scheme = schemes[turn % len(schemes)]
-        partner = _partner_for(scheme, free, running)
+        turn += 1
+        fitting = [each for each in free if scheme.fits(each)]
+        if not fitting:
+            continue  # nobody here could run it; those that anybody can remain
+        # Rather somebody who runs none yet.
+        partner = min(fitting, key=lambda each: each.partner_id in running)
         running.setdefault(partner.partner_id, scheme.name)
         count = min(rng.randint(*scheme.sizes), budget)
         own = stream(parameters.seed, f"scheme:{scheme.name}:{turn}")
@@ -69,17 +74,10 @@ def _cheat(scene: Scene) -> dict[str, str]:
         share = rng.randrange(*HONEST_SHARE_PPM)
         mix_in(scene, rng, partner, count * share // (PPM - share))
         budget -= count
-        turn += 1
     for partner in free:
         if partner.partner_id not in running:
             mix_in(scene, rng, partner, rng.randint(3, 12))
     return running
-
-
-def _partner_for(scheme: Scheme, partners: list[Partner], running: dict[str, str]) -> Partner:
-    """Return who runs the scheme: somebody it suits, rather one who runs none yet."""
-    fitting = [each for each in partners if scheme.fits(each)] or partners
-    return min(fitting, key=lambda each: each.partner_id in running)
 
 
 def _plan(scene: Scene, rng: Random, partner: Partner, count: int) -> Plan:

@@ -4,6 +4,7 @@ from random import Random
 
 from tracker.fraud.simulation.browsers import draw_device
 from tracker.fraud.simulation.draws import chance, moment, moment_of_day
+from tracker.fraud.simulation.honest import stray
 from tracker.fraud.simulation.plan import Confounder
 from tracker.fraud.simulation.scene import Act, Scene, labelled
 from tracker.fraud.simulation.types import DAY_MS, HOUR_MS, MINUTE_MS, Partner
@@ -136,7 +137,9 @@ def influencer_burst(scene: Scene, rng: Random) -> None:
     partner = scene.honest_partner(rng, "influencer")
     country = scene.country(rng, partner.program)
     posted_ms = _monday(scene, rng, partner) + rng.randrange(7) * DAY_MS + rng.randrange(15 * HOUR_MS, 20 * HOUR_MS)
-    for _ in range(rng.randint(30, 80)):
+    count = rng.randint(30, 80)
+    stray(scene, rng, partner, conversions=count, within=(posted_ms, posted_ms + 6 * HOUR_MS))
+    for _ in range(count):
         person = scene.people.newcomer(country)
         at_ms = posted_ms + min(rng.randrange(3 * HOUR_MS), rng.randrange(3 * HOUR_MS))
         device = next((each for each in person.devices if each.mobile), person.devices[0])
@@ -156,7 +159,9 @@ def mailing(scene: Scene, rng: Random) -> None:
     partner = scene.honest_partner(rng, "blogger", "agency")
     country = scene.country(rng, partner.program)
     sent_ms = _monday(scene, rng, partner) + rng.randrange(1, 4) * DAY_MS + 10 * HOUR_MS
-    for _ in range(rng.randint(18, 45)):
+    count = rng.randint(18, 45)
+    stray(scene, rng, partner, conversions=count, within=(sent_ms, sent_ms + 5 * HOUR_MS))
+    for _ in range(count):
         at_ms = sent_ms + min(rng.randrange(20_000, 4 * HOUR_MS) for _ in range(3))
         person = scene.people.newcomer(country)
         act = Act(person=person, program=partner.program, partner=partner, clicked_ms=at_ms, referrer="")

@@ -6,7 +6,8 @@ import msgspec
 
 from tracker.fraud.simulation.browsers import APPLE, draw_device, incognito
 from tracker.fraud.simulation.draws import chance, moment, moment_of_day
-from tracker.fraud.simulation.names import DISPOSABLE
+from tracker.fraud.simulation.honest import stray
+from tracker.fraud.simulation.names import DISPOSABLE, typed_phone
 from tracker.fraud.simulation.networks import COUNTRIES
 from tracker.fraud.simulation.plan import Confounder
 from tracker.fraud.simulation.scene import Act, Scene, labelled
@@ -123,12 +124,9 @@ def double_submit(scene: Scene, rng: Random) -> None:
     """Write people whose form was slow and who pressed the button again."""
     for _ in range(rng.randint(3, 6)):
         _, act = _ordinary(scene, rng, program="form")
-        device = act.person.devices[0]
-        place = act.person.home
-        first = msgspec.structs.replace(act, device=device, place=place, delay=rng.randrange(MINUTE_MS, 20 * MINUTE_MS))
-        again = msgspec.structs.replace(first, delay=(first.delay or 0) + rng.randrange(800, 9000), clicks=False)
-        scene.refer(rng, labelled(first, "double_submit"))
-        scene.refer(rng, labelled(again, "double_submit"))
+        phone = typed_phone(rng, act.person.phone, act.person.country)
+        twice = msgspec.structs.replace(act, phone=phone, again_after=rng.randrange(800, 9000))
+        scene.refer(rng, labelled(twice, "double_submit"))
 
 
 def crm_reimport(scene: Scene, rng: Random) -> None:
@@ -163,7 +161,9 @@ def seasonal_returns(scene: Scene, rng: Random) -> None:
     """Write gifts that come back after the holidays: a third of an honest partner's sales in two weeks."""
     partner = scene.honest_partner(rng, "influencer", "blogger", program="shop")
     start_ms = partner.joined_ms + rng.randrange(20) * DAY_MS
-    for _ in range(rng.randint(8, 16)):
+    count = rng.randint(8, 16)
+    stray(scene, rng, partner, conversions=count, within=(start_ms, start_ms + 10 * DAY_MS))
+    for _ in range(count):
         person = scene.people.newcomer(scene.country(rng, partner.program))
         at_ms = start_ms + rng.randrange(10) * DAY_MS + moment_of_day(rng)
         act = Act(person=person, program=partner.program, partner=partner, clicked_ms=at_ms)
@@ -175,7 +175,9 @@ def seasonal_returns(scene: Scene, rng: Random) -> None:
 def long_cycle_b2b(scene: Scene, rng: Random) -> None:
     """Write buyers from companies, who decide weeks after the click."""
     partner = scene.honest_partner(rng, "b2b", program="saas")
-    for _ in range(rng.randint(8, 16)):
+    count = rng.randint(8, 16)
+    stray(scene, rng, partner, conversions=count)
+    for _ in range(count):
         person = scene.people.newcomer(scene.country(rng, partner.program))
         at_ms = partner.joined_ms + rng.randrange(25 * DAY_MS)
         delay = rng.randrange(4 * DAY_MS, 30 * DAY_MS)

@@ -26,7 +26,7 @@ def run(scene: Scene, rng: Random, plan: Plan) -> None:
             email=email,
             name=rng.choice((hunter.name, name.full)),
             phone=typed_phone(rng, hunter.phone, hunter.country),
-            customer_id=f"c{rng.randrange(10**6, 10**7)}",
+            customer_id=f"c{rng.getrandbits(40)}",
         )
         scene.refer(rng, fraudulent(act, SCHEME.name))
 

@@ -6,7 +6,7 @@ import msgspec
 
 from tracker.fraud.simulation.plan import Plan, Scheme
 from tracker.fraud.simulation.scene import Act, Scene, fraudulent
-from tracker.fraud.simulation.types import MINUTE_MS
+from tracker.fraud.simulation.types import MINUTE_MS, Partner
 
 
 def run(scene: Scene, rng: Random, plan: Plan) -> None:
@@ -34,4 +34,9 @@ def run(scene: Scene, rng: Random, plan: Plan) -> None:
         scene.refer(rng, fraudulent(msgspec.structs.replace(act, buys=True), SCHEME.name))
 
 
-SCHEME = Scheme(name="S11_checkout_hijack", title="A click while paying", sizes=(6, 14), run=run)
+def has_carts(partner: Partner) -> bool:
+    """Say whether there is a cart to notice."""
+    return partner.program.kind == "shop"
+
+
+SCHEME = Scheme(name="S11_checkout_hijack", title="A click while paying", sizes=(6, 14), run=run, fits=has_carts)

@@ -31,7 +31,7 @@ def run(scene: Scene, rng: Random, plan: Plan) -> None:
             email=rng.choice(spellings),
             name=draw_name(rng, partner.owner.country).full,
             phone=draw_phone(rng, partner.owner.country),
-            customer_id=f"c{rng.randrange(10**6, 10**7)}",
+            customer_id=f"c{rng.getrandbits(40)}",
             buys=True,
         )
         scene.refer(rng, fraudulent(act, SCHEME.name))

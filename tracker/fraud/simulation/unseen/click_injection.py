@@ -8,6 +8,7 @@ from random import Random
 from tracker.fraud.simulation.browsers import draw_device
 from tracker.fraud.simulation.plan import Plan, Scheme
 from tracker.fraud.simulation.scene import Act, Scene, fraudulent
+from tracker.fraud.simulation.types import Partner
 
 
 def run(scene: Scene, rng: Random, plan: Plan) -> None:
@@ -31,4 +32,11 @@ def run(scene: Scene, rng: Random, plan: Plan) -> None:
         scene.refer(rng, fraudulent(act, SCHEME.name))
 
 
-SCHEME = Scheme(name="U4_click_injection", title="An app clicks before the order", sizes=(8, 16), run=run)
+def has_carts(partner: Partner) -> bool:
+    """Say whether there is a cart to notice."""
+    return partner.program.kind == "shop"
+
+
+SCHEME = Scheme(
+    name="U4_click_injection", title="An app clicks before the order", sizes=(8, 16), run=run, fits=has_carts
+)

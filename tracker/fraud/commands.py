@@ -4,8 +4,9 @@
 """
 
 import re
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import msgspec
 from fraud_rules.replay.run import replay
 from tracker.fraud.evaluation import OURS, evaluate
 from tracker.fraud.report import FIGURES, value_text, write_page
-from tracker.fraud.simulation.files import WORLDS_MAX, WorldError, read_world, world_folders, write_world
+from tracker.fraud.simulation.files import WORLDS_MAX, Stored, WorldError, read_world, world_folders, write_world
 from tracker.fraud.simulation.types import Parameters
 from tracker.fraud.simulation.world import simulate
 
@@ -50,7 +51,7 @@ def evaluate_worlds(params: Params) -> Answer:
     folder = Path(params["dir"])
     out = Path(params.get("out") or folder)
     places = world_folders(folder)
-    report = evaluate(map(read_world, places), replay, with_days=not params["quick"])
+    report = evaluate(_read_each(places), replay, with_days=not params["quick"])
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
@@ -58,6 +59,17 @@ def evaluate_worlds(params: Params) -> Answer:
     except OSError as error:
         raise WorldError(f'"{out}" cannot be written: {error.strerror}. Name another folder with --out.') from error
     return {"report": str(out / REPORT), "page": str(out / PAGE), **report}
+
+
+def _read_each(places: list[Path]) -> Iterator[Stored]:
+    """Yield the worlds, and tell a person at a terminal which one is looked at: forty take a while."""
+    for number, place in enumerate(places, start=1):
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{place.name:<20} {number} of {len(places)} ")
+            sys.stderr.flush()
+        yield read_world(place)
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
 
 
 def seeds_of(text: str) -> range:

@@ -111,7 +111,7 @@ def _partner(
     work: Place | None = people.office(country) if kind in {"agency", "b2b", "sales_agent"} else None
     if kind == "teacher":
         work = networks.campus(country) if country in {"DE", "FR", "GB", "PL", "RU", "US"} else people.office(country)
-    owner = people.newcomer(country, work=work, private=None)
+    owner = people.newcomer(country, work=work)
     last = owner.name.split()[-1].lower().translate(LATIN)
     email = owner.email
     if chance(rng, STUDIO_PPM):

@@ -84,8 +84,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """A shop's program: where it lives, what it pays, how long people take (log-normal mixture).
 
-    `euro_ppm`: what a minor unit is worth in euro cents, a fixed rate for adding up. `delays`: (share in percent, median in ms, sigma in hundredths) of each part. `sends`: whether a conversion carries
-    the headers of a form that navigates, of a script, or none (the shop's server reports it).
+    `euro_ppm`: what a minor unit is worth in euro cents, a fixed rate for adding up. `delays`: (share in percent,
+    median in ms, sigma in hundredths) of each part. `sends`: whether a conversion carries the headers of a form that
+    navigates, of a script, or none (the shop's server reports it).
     """
 
     program_id: str

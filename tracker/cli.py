@@ -22,6 +22,8 @@ from tracker.db.database import DatabaseBusyError, DatabaseUnusableError
 from tracker.db.migrating import current_revision, newest_revision
 from tracker.db.opening import open_database
 from tracker.demo.running import run_demo
+from tracker.fraud.commands import FRAUD_COMMANDS
+from tracker.fraud.simulation.files import WorldError
 from tracker.i18n.messages import InputError
 from tracker.installing import InstallError, Wanted, install
 from tracker.logs import configure_logs
@@ -46,6 +48,7 @@ EXPECTED = (
     OperationError,
     PortError,
     SettingsError,
+    WorldError,
 )
 
 
@@ -76,6 +79,9 @@ def run(arguments: Namespace) -> int:
     if command == "demo":
         configure_logs("error")
         run_loop(run_demo(port=arguments.port, as_json=arguments.json))
+        return 0
+    if command in FRAUD_COMMANDS:
+        _say(arguments, FRAUD_COMMANDS[command](cli_arguments.params_of(arguments)), cli_texts.TEXTS[command])
         return 0
     if command in OPERATIONS:
         return _operate(arguments)

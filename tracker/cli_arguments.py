@@ -34,6 +34,7 @@ def parser() -> ArgumentParser:
     _checks(commands, common)
     _operations(commands, common)
     _privacy(commands, common)
+    _fraud(commands, common)
     return top
 
 
@@ -98,6 +99,23 @@ def _privacy(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentPars
             command.add_argument("--out", help="a new file for the JSON instead of the terminal")
         else:
             command.add_argument("--reason", required=True, help="why, for the trail")
+
+
+def _fraud(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:
+    fraud = _group(commands, "fraud", "the fraud rules, over files of events and made-up worlds")
+    replayed = _add(fraud, "fraud replay", common, help="show the rules a file of events; needs no database")
+    replayed.add_argument("file", metavar="FILE", help="JSON Lines as docs/fraud-replay.md says; - for standard input")
+    made = _add(fraud, "fraud simulate", common, help="make labelled worlds; needs no database")
+    made.add_argument("--seed", default="1", metavar="N|A-B", help="one world, or a range of them (1)")
+    made.add_argument("--out", default="./fraud-worlds", metavar="DIR", help="where they go (./fraud-worlds)")
+    made.add_argument(
+        "--base-rate", type=int, default=30_000, metavar="PPM", help="fraud among leads, of a million (30000)"
+    )
+    made.add_argument("--unseen", action="store_true", help="fraud by the schemes no rule was tuned on")
+    judged = _add(fraud, "fraud evaluate", common, help="hold rules and peers against the truth of worlds")
+    judged.add_argument("dir", metavar="DIR", help="what fraud simulate wrote")
+    judged.add_argument("--out", metavar="DIR", help="where the reports go (the same folder)")
+    judged.add_argument("--quick", action="store_true", help="leave out the days to detection")
 
 
 def _people(commands: "_SubParsersAction[ArgumentParser]", common: ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from tracker.fraud.commands import FRAUD_TEXTS
 from tracker.geo.update import update_text
 from tracker.operations.texts import backup_text, doctor_text, restore_text
 from tracker.privacy.commands import PRIVACY_TEXTS
@@ -129,5 +130,6 @@ TEXTS: dict[str, Text] = {
     "events replay": _judged_text,
     "events discard": _judged_text,
     **PRIVACY_TEXTS,
+    **FRAUD_TEXTS,
     "attribution recompute": recompute_text,
 }

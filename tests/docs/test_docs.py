@@ -28,6 +28,10 @@ from tracker.api.routes import routes
 from tracker.app import create_app
 from tracker.cases.reasons import REASONS
 from tracker.cli_arguments import parser
+from tracker.fraud.baselines.registry import BASELINES
+from tracker.fraud.simulation.confounders.registry import CONFOUNDERS
+from tracker.fraud.simulation.schemes.registry import SCHEMES
+from tracker.fraud.simulation.unseen.registry import UNSEEN
 from tracker.installing import Wanted, install
 from tracker.services import open_services
 from tracker.settings import PREFIX, LimitSettings, Settings
@@ -120,6 +124,21 @@ def test_every_option_of_a_command_is_documented(name):
         if option.startswith("--") and option not in common
     }
     assert first_names(section("cli.md", f"### `{name}`")) == options
+
+
+def test_every_scheme_confounder_and_peer_of_the_worlds_is_documented():
+    told = {
+        heading: first_names(section("fraud-evaluation.md", heading))
+        for heading in (
+            "## The schemes",
+            "## The schemes no rule was tuned on",
+            "## Honest people who look odd",
+            "## The peers",
+        )
+    }
+    assert [sorted(names) for names in told.values()] == [
+        sorted(each.name for each in registry) for registry in (SCHEMES, UNSEEN, CONFOUNDERS, BASELINES)
+    ]
 
 
 def api_routes() -> set[str]:
@@ -365,7 +384,7 @@ def test_links_of_a_page_lead_somewhere(page):
 
 
 def test_every_page_is_reachable_from_the_readme():
-    linked = set(re.findall(r"\]\((docs/[a-z]+\.md)\)", (ROOT / "README.md").read_text()))
+    linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)\)", (ROOT / "README.md").read_text()))
     assert linked == {f"docs/{page.name}" for page in DOCS.glob("*.md")}
 
 

@@ -121,7 +121,7 @@ def _partner(
     elif is_fraud and chance(rng, 500_000):
         email = f"{owner.handle}@gmail.com"
     has_joined = rank < 3 or chance(rng, JOINED_BEFORE_PPM)
-    joined_ms = parameters.start_ms + (0 if has_joined else rng.randrange(max(parameters.days // 2, 1)) * DAY_MS)
+    joined_day = 0 if has_joined else rng.randrange(max(parameters.days // 2, 1))
     return Partner(
         partner_id=f"prt_{rng.getrandbits(40):010x}",
         kind=kind,
@@ -129,7 +129,8 @@ def _partner(
         owner=_with_email(owner, email),
         code=f"{last[:8].upper()}{rng.randrange(5, 100)}-{rank}",
         site=f"{last}-{rng.choice(_BLOGS)}.{_top(country)}",
-        joined_ms=joined_ms,
+        joined_ms=parameters.start_ms + joined_day * DAY_MS,
+        joined_day=joined_day,
         conversion_ppm=rng.randrange(*RATES[kind]),
         is_fraud=is_fraud,
     )

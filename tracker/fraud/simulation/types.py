@@ -104,7 +104,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True):
-    """A partner in one program. `owner` is the person behind; `conversion_ppm` the true rate of clicks."""
+    """A partner in one program. `owner` is the person behind; `conversion_ppm` the true rate of clicks.
+
+    `joined_day` counts from the world's first, which is 0.
+    """
 
     partner_id: str
     kind: PartnerKind
@@ -113,6 +116,7 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     site: str
     joined_ms: int
+    joined_day: int
     conversion_ppm: int
     is_fraud: bool = False
 

@@ -58,6 +58,7 @@ def _cheat(scene: Scene) -> dict[str, str]:
     schemes = list(UNSEEN if parameters.unseen else SCHEMES)
     rng.shuffle(schemes)
     running: dict[str, str] = {}
+    runs = dict.fromkeys((each.partner_id for each in free), 0)
     turn = 0
     while budget > 0 and free:
         scheme = schemes[turn % len(schemes)]
@@ -65,8 +66,8 @@ def _cheat(scene: Scene) -> dict[str, str]:
         fitting = [each for each in free if scheme.fits(each)]
         if not fitting:
             continue  # nobody here could run it; those that anybody can remain
-        # Rather somebody who runs none yet.
-        partner = min(fitting, key=lambda each: each.partner_id in running)
+        partner = min(fitting, key=lambda each: runs[each.partner_id])
+        runs[partner.partner_id] += 1
         running.setdefault(partner.partner_id, scheme.name)
         count = min(rng.randint(*scheme.sizes), budget)
         own = stream(parameters.seed, f"scheme:{scheme.name}:{turn}")

@@ -28,7 +28,7 @@ def run(scene: Scene, rng: Random, plan: Plan) -> None:
             clicked_ms=at_ms,
             device=incognito(rng, device),
             place=rng.choice((None, partner.owner.mobile)),
-            email=rng.choice(spellings),
+            email=rng.choice([each for each in spellings if each != partner.owner.email]),
             name=draw_name(rng, partner.owner.country).full,
             phone=draw_phone(rng, partner.owner.country),
             customer_id=f"c{rng.getrandbits(40)}",

@@ -7,6 +7,7 @@ from tracker.fraud.simulation.scene import Act, Scene, fraudulent
 from tracker.fraud.simulation.types import DAY_MS, HOUR_MS, Partner
 
 HOLD_DAYS = 30
+JOINED_DAY_MAX = 14  # twelve days of buying, the hold and three more still fit in
 
 
 def run(scene: Scene, rng: Random, plan: Plan) -> None:
@@ -30,8 +31,8 @@ def run(scene: Scene, rng: Random, plan: Plan) -> None:
 
 
 def sells_early(partner: Partner) -> bool:
-    """Say whether a hold can be waited for: in the shop, from the beginning."""
-    return partner.program.kind == "shop" and partner.joined_ms % DAY_MS == 0
+    """Say whether a hold can be waited for: in the shop, from early on."""
+    return partner.program.kind == "shop" and partner.joined_day <= JOINED_DAY_MAX
 
 
 SCHEME = Scheme(name="S12_refund_cycle", title="Bought, paid out, sent back", sizes=(6, 12), run=run, fits=sells_early)

@@ -23,6 +23,12 @@ NOTE_FROM, REVIEW_FROM, PRIORITY_FROM = 25, 50, 85
 CAPPED_FAMILIES: frozenset[Family] = frozenset({"network", "policy"})
 CAPPED_POINTS_MAX = 60
 
+# A note becomes a case when a second family confirms it, and a hint confirms nothing: every tenth customer sits behind
+# a VPN, so "fast, and behind a VPN" is as honest as "fast". From STRONG_FROM on one family reaches the line alone.
+WITNESS_FROM_PPM = 250_000
+STRONG_FROM_PPM = 485_000
+UNCONFIRMED_POINTS_MAX = REVIEW_FROM - 1
+
 # A household looks like a self-referral; alone it stays a note.
 SELF_NETWORK = "self_network"
 SELF_NETWORK_ALONE_MAX_PPM = 450_000
@@ -87,6 +93,9 @@ def _points(fired: list[Finding]) -> int:
     honest: int = (PPM - BASE_RATE_PPM) * math.prod(PPM - factor_ppm for factor_ppm in worst.values())
     certain: int = PPM ** (len(worst) + 1)
     points = 100 * (certain - honest) // certain
+    witnesses = sum(factor_ppm >= WITNESS_FROM_PPM for factor_ppm in worst.values())
+    if witnesses < 2 and max(worst.values(), default=0) < STRONG_FROM_PPM:
+        points = min(points, UNCONFIRMED_POINTS_MAX)
     if worst.keys() <= CAPPED_FAMILIES:
         return min(points, CAPPED_POINTS_MAX)
     return points

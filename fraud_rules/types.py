@@ -204,7 +204,8 @@ class ProgramTiming(msgspec.Struct, frozen=True, kw_only=True):
 class LeadRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A conversion judged as a lead, as others are compared with it; `at_ms` is when it happened.
 
-    Keys, classes and sources as in `Subject`. `paid` says that it is a sale or that a sale followed.
+    Keys, classes and sources as in `Subject`. `click_dest` is Sec-Fetch-Dest of the credited click, None where unknown.
+    `paid` says that it is a sale or that a sale followed.
     """
 
     conversion_id: str
@@ -223,6 +224,7 @@ class LeadRecord(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None = None
     home_country: str | None = None
     click_at_ms: int | None = None
+    click_dest: str | None = None
     promo_code: str | None = None
     source: str | None = None
     is_bot: bool = False

@@ -183,6 +183,7 @@ def lead_record(subject: Subject) -> LeadRecord:
         country=subject.country,
         home_country=subject.home_country,
         click_at_ms=subject.click_at_ms,
+        click_dest=None if subject.click is None else subject.click.fetch_dest,
         promo_code=subject.promo_code,
         source=subject.source,
         is_bot=subject.is_bot,

@@ -73,7 +73,8 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
             weight_ppm=config.weight_ppm,
             evidence=evidence,
             compared={lead.conversion_id for lead in bought},
-            holds_compared=True,
+            # A share says nothing about one of its buyers: it weighs on the partner, not on each of them.
+            holds_compared=False,
             clears_when=_CLEARS,
         )
     ]

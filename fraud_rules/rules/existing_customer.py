@@ -33,6 +33,8 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
     subject, past = facts.subject, facts.customer_past
     if past is None or subject.partner_id is None or is_operator_sent(subject.source):
         return []
+    if _is_registered_again(facts):
+        return []
     # The subject itself may be the first conversion; then nothing of ours is earlier.
     first_ms = past.first_conversion_at_ms
     if first_ms is not None and first_ms >= subject.occurred_at_ms:
@@ -60,6 +62,12 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
     ]
 
 
+def _is_registered_again(facts: Facts) -> bool:
+    """Say whether the mailbox registered before in another spelling: that is dup_person_email's, one fact counts once."""
+    own = (facts.subject.email or "").strip().lower()
+    return any((lead.email or "").strip().lower() != own for lead in facts.same_person_leads or ())
+
+
 def _first_click_ms(subject: Subject, past: CustomerPast) -> int | None:
     known = [at_ms for at_ms in (past.first_click_at_ms, subject.click_at_ms) if at_ms is not None]
     return min(known, default=None)
@@ -76,8 +84,8 @@ RULE: Rule[Config] = Rule(
     title=N_("Customer was known before the click"),
     family="money",
     severity="low",
-    needs=frozenset({"customer_past"}),
-    timing=frozenset({"lead", "sale"}),
+    needs=frozenset({"customer_past", "same_person_leads"}),
+    timing=frozenset({"sale"}),
     config=Config(),
     evaluate=evaluate,
 )

@@ -97,7 +97,9 @@ def _known_runs(facts: Facts, pace: PartnerPace, config: Config) -> list[Run]:
 
 def _burst(facts: Facts, run: Run, *, pace: PartnerPace, config: Config) -> Finding:
     mix = _mix(facts, run.leads)
-    diverse = _is_diverse(mix, pace, config)
+    # A code that travels without clicks is traffic_policy's to judge; the crowd it brings is the same fact.
+    by_code = facts.subject.promo_code is not None and facts.subject.click_at_ms is None
+    diverse = by_code or _is_diverse(mix, pace, config)
     one, many = run.message
     evidence: dict[str, Evidence] = {
         "people": run.people,

@@ -46,7 +46,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     refunds_min: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 3
     times_program: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
     typical_rate_ppm: Ppm = 50_000
-    prior_sales: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
+    prior_sales: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
     program_sales_believed: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     after_release_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] = 72
     after_release_min: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 2
@@ -64,14 +64,20 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
     refunded = [sale for sale in sales if _is_refunded(sale, facts.at_ms)]
     if not refunded:
         return []
-    held = {sale.conversion_id for sale in refunded} | {
-        sale.conversion_id for sale in sales if sale.released_at_ms is None or sale.released_at_ms > facts.at_ms
-    }
+    held = _of_the_same_customers(sales, refunded)
     return [
         *_judge_rate(sales, refunded, baseline=facts.baseline, held=held, config=config),
         *_judge_releases(refunded, held=held, config=config),
         *_judge_customers(sales, facts.at_ms, config),
     ]
+
+
+def _of_the_same_customers(sales: list[SaleRecord], refunded: list[SaleRecord]) -> set[str]:
+    """Return the refunded sales and what their customers or cards bought otherwise: strangers' sales are their own."""
+    people = {sale.person_key for sale in refunded} - {None}
+    cards = {sale.payment_key for sale in refunded} - {None}
+    theirs = [sale for sale in sales if sale.person_key in people or sale.payment_key in cards]
+    return {sale.conversion_id for sale in (*refunded, *theirs)}
 
 
 def _judge_rate(

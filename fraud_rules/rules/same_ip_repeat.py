@@ -33,6 +33,12 @@ _FORGIVEN = NN_(
     "%(count)d people registered from one address with one browser on %(days)d days, but strangers share "
     "such an address (%(network)s).",
 )
+_COUNTER = NN_(
+    "%(count)d person registered from one address (%(network)s) on %(days)d days, most on shared devices; those "
+    "are judged by themselves.",
+    "%(count)d people registered from one address (%(network)s) on %(days)d days, most on shared devices; those "
+    "are judged by themselves.",
+)
 _CLEARS = N_("The address is a hostel, a student house or a shop and is on the allow list, or the people confirm.")
 
 
@@ -48,6 +54,7 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     weight_ppm: Ppm = 500_000
     alone_max_ppm: Ppm = 480_000
     verified_damping_ppm: Ppm = 500_000
+    counter_devices_ppm: Ppm = 500_000
 
 
 def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
@@ -69,11 +76,12 @@ def _habit(group: list[LeadRecord], config: Config) -> Finding:
     network = group[-1].network_class
     shared_device = _has_shared_device(group)
     is_relay = network == "relay"
+    is_counter = _on_shared_devices(group) * PPM >= count_people(group) * config.counter_devices_ppm
     # The catalogue's weight opens a case only with the device as a second witness.
     weight_ppm = config.weight_ppm if shared_device else min(config.weight_ppm, config.alone_max_ppm)
     verified = are_mostly_verified(group, share_ppm=800_000)
     damping_ppm = multiply_ppm(DAMPING_PPM[network], config.verified_damping_ppm if verified else PPM)
-    one, many = _FORGIVEN if is_relay else _REPEATS_DEVICE if shared_device else _REPEATS
+    one, many = _FORGIVEN if is_relay else _COUNTER if is_counter else _REPEATS_DEVICE if shared_device else _REPEATS
     evidence: dict[str, Evidence] = {
         "people": count_people(group),
         "leads": len(group),
@@ -94,7 +102,8 @@ def _habit(group: list[LeadRecord], config: Config) -> Finding:
         translated=("network",),
         weight_ppm=weight_ppm,
         damping_ppm=damping_ppm,
-        fired=not is_relay,
+        # The devices of a counter are one fact, and dup_device weighs it.
+        fired=not is_relay and not is_counter,
         evidence=evidence,
         cluster_key=f"host:{group[0].host_key}",
         compared={lead.conversion_id for lead in group},
@@ -108,11 +117,15 @@ def _count_days(group: list[LeadRecord]) -> int:
 
 
 def _has_shared_device(group: list[LeadRecord]) -> bool:
+    return _on_shared_devices(group) > 0
+
+
+def _on_shared_devices(group: list[LeadRecord]) -> int:
     users: dict[str, set[str | None]] = {}
     for lead in group:
         if lead.device_key is not None:
             users.setdefault(lead.device_key, set()).add(lead.person_key)
-    return any(len(people) > 1 for people in users.values())
+    return len({person for people in users.values() if len(people) > 1 for person in people})
 
 
 RULE: Rule[Config] = Rule(

@@ -20,6 +20,8 @@ DEST_MAX = 32  # longer than any destination browsers know
 
 # What no person opens a referral link for.
 LOADS = frozenset({"image", "iframe", "frame", "script", "style", "object", "embed"})
+NAVIGATED = "document"
+NAVIGATED = "document"
 FETCHED = "empty"  # fetch() of a page's script: often a planted click, sometimes a link checker of an honest page
 
 _LOAD_NAMES: dict[str, str] = {
@@ -71,7 +73,11 @@ def evaluate_click(facts: ClickFacts, config: Config) -> list[Finding]:
 
 
 def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
-    """Return one finding when the partner's links are loaded as a habit; it holds the partner."""
+    """Return one finding when the partner's links are loaded as a habit.
+
+    It speaks of the conversions that a load may have earned. Whoever followed a link by hand is left alone; where no
+    browser says how a click came about, the partner is held.
+    """
     clicks = facts.clicks
     loads = sum(count for dest, count in clicks.stuffed.items() if dest in LOADS and count > 0)
     hits = max(clicks.hits, loads)
@@ -79,9 +85,9 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
         return []
     one, many = _PARTNER
     evidence: dict[str, Evidence] = {"loads": loads, "hits": hits, "share_ppm": loads * PPM // hits}
-    # Which conversion came from which request is not known here; those without a click of the month did not.
     from_ms = facts.at_ms - WINDOW_DAYS * DAY_MS
     leads = own_leads(facts.leads, at_ms=facts.at_ms, days=WINDOW_DAYS)
+    clicked = [lead for lead in leads if lead.click_at_ms is not None and lead.click_at_ms >= from_ms]
     return [
         RULE.find(
             message=one,
@@ -89,11 +95,9 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
             params={"count": loads, "hits": hits},
             weight_ppm=config.partner_weight_ppm,
             evidence=evidence | _by_load(clicks.stuffed),
-            compared={
-                lead.conversion_id for lead in leads if lead.click_at_ms is not None and lead.click_at_ms >= from_ms
-            },
+            compared={lead.conversion_id for lead in clicked if lead.click_dest != NAVIGATED},
             holds_compared=True,
-            holds_partner=True,
+            holds_partner=bool(clicked) and all(lead.click_dest is None for lead in clicked),
             clears_when=_CLEARS,
         )
     ]

@@ -53,9 +53,9 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     allowed_campaigns: Globs = msgspec.field(default_factory=list)
     banned_referrers: Globs = msgspec.field(default_factory=list)
     banned_landings: Globs = msgspec.field(default_factory=list)
-    weight_ppm: Ppm = 450_000
+    weight_ppm: Ppm = 300_000
     banned_weight_ppm: Ppm = 700_000
-    leak_weight_ppm: Ppm = 450_000
+    leak_weight_ppm: Ppm = 300_000
     leak_uses_min: Annotated[int, msgspec.Meta(ge=3, le=100_000)] = 10
     leak_times_usual: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 5
     leak_unclicked_ppm: Ppm = 800_000

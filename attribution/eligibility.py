@@ -32,7 +32,7 @@ def index_standings(journey: Journey) -> dict[str, PartnerStanding]:
     standings: dict[str, PartnerStanding] = {}
     for standing in journey.partners:
         known = standings.setdefault(standing.partner_id, standing)
-        if known != standing:
+        if known is not standing and known != standing:
             raise ValueError(f'Partner "{standing.partner_id}" has two standings in one journey; hand in one.')
     return standings
 
@@ -75,15 +75,6 @@ def refuse_touch(touch: Touch, conversion: Conversion, *, standings: Standings, 
     Windows are elapsed time, inclusive at both ends. Direct visits pass the same tests first, so that one
     after the conversion says so, and then fail as direct: no partner stands behind them.
     """
-    refusal = _refuse_kind(touch, conversion, settings) or _refuse_age(touch, conversion, settings)
-    if refusal:
-        return refusal
-    if touch.kind == "direct" or touch.partner_id is None:
-        return Refusal(reason="direct")
-    return refuse_partner(touch.partner_id, conversion, standings)
-
-
-def _refuse_kind(touch: Touch, conversion: Conversion, settings: Settings) -> Refusal | None:
     if touch.is_test != conversion.is_test:
         return Refusal(reason="test_mismatch", detail={"touch_mode": "test" if touch.is_test else "live"})
     if touch.program_id != conversion.program_id:
@@ -92,7 +83,12 @@ def _refuse_kind(touch: Touch, conversion: Conversion, settings: Settings) -> Re
         return Refusal(reason="bot")
     if touch.kind == "impression" and not settings.view_through:
         return Refusal(reason="view_through_disabled")
-    return None
+    refusal = _refuse_age(touch, conversion, settings)
+    if refusal is not None:
+        return refusal
+    if touch.kind == "direct" or touch.partner_id is None:
+        return Refusal(reason="direct")
+    return refuse_partner(touch.partner_id, conversion, standings)
 
 
 def _refuse_age(touch: Touch, conversion: Conversion, settings: Settings) -> Refusal | None:

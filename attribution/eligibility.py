@@ -81,19 +81,12 @@ def refuse_touch(touch: Touch, conversion: Conversion, *, standings: Standings, 
         return Refusal(reason="other_program", detail={"program_id": touch.program_id})
     if touch.is_bot:
         return Refusal(reason="bot")
-    if touch.kind == "impression" and not settings.view_through:
-        return Refusal(reason="view_through_disabled")
-    refusal = _refuse_age(touch, conversion, settings)
-    if refusal is not None:
-        return refusal
-    if touch.kind == "direct" or touch.partner_id is None:
-        return Refusal(reason="direct")
-    return refuse_partner(touch.partner_id, conversion, standings)
-
-
-def _refuse_age(touch: Touch, conversion: Conversion, settings: Settings) -> Refusal | None:
+    window = settings.window_seconds
+    if touch.kind == "impression":
+        if not settings.view_through:
+            return Refusal(reason="view_through_disabled")
+        window = settings.view_window_seconds
     age_ms = conversion.at_ms - touch.at_ms
-    window = settings.view_window_seconds if touch.kind == "impression" else settings.window_seconds
     minimum = settings.min_click_to_conversion_seconds
     if age_ms < 0:
         return Refusal(reason="after_conversion", detail={"late_by_ms": -age_ms})
@@ -101,4 +94,6 @@ def _refuse_age(touch: Touch, conversion: Conversion, settings: Settings) -> Ref
         return Refusal(reason="outside_window", detail={"age_ms": age_ms, "window_seconds": window})
     if age_ms < minimum * 1000:
         return Refusal(reason="too_fast", detail={"age_ms": age_ms, "minimum_seconds": minimum})
-    return None
+    if touch.kind == "direct" or touch.partner_id is None:
+        return Refusal(reason="direct")
+    return refuse_partner(touch.partner_id, conversion, standings)

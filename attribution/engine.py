@@ -283,7 +283,9 @@ def _list_rejections(
         detail: Detail = {"level": chosen or "binding"}
         reason = _passed_over(level, chosen)
         rejections += [_reject(claim, reason, detail) for claim in claims if claim.touch_id not in credited]
-    return tuple(sorted(rejections, key=_place_of))
+    if len(rejections) > 1:
+        rejections.sort(key=_place_of)
+    return tuple(rejections)
 
 
 def _place_of(entry: Rejection) -> tuple[bool, int, str]:

@@ -84,17 +84,19 @@ def sort_touches(
     eligible: dict[Level, list[Touch]] = {}
     refused: list[RefusedTouch] = []
     found: set[Level] = set()
-    visitors = journey.visitors | ({conversion.visitor_id} if conversion.visitor_id is not None else frozenset())
+    visitors = journey.visitors
+    if conversion.visitor_id is not None and conversion.visitor_id not in visitors:
+        visitors |= {conversion.visitor_id}
     for touch in order_touches(journey.touches):
         level = _level_of(touch, conversion, visitors)
         if level is None:
             continue
-        if touch.kind != "direct":
+        if level not in found and touch.kind != "direct":
             found.add(level)
         refusal = refuse_touch(touch, conversion, standings=standings, settings=settings)
         if refusal is None and level == "fingerprint" and not settings.fingerprint_fallback:
             refusal = Refusal(reason="fingerprint_disabled")
-        if refusal:
+        if refusal is not None:
             refused.append(RefusedTouch(touch=touch, refusal=refusal))
         else:
             eligible.setdefault(level, []).append(touch)
@@ -105,7 +107,7 @@ def sort_touches(
     return SortedTouches(
         eligible={level: _cap(touches) for level, touches in eligible.items()},
         refused=_cap(refused),
-        cuts=tuple(cut for cut in cuts if cut),
+        cuts=tuple(filter(None, cuts)),
         found=frozenset(found),
     )
 
@@ -116,6 +118,8 @@ def order_touches(touches: Iterable[Touch]) -> list[Touch]:
     Of two records of one touch the earlier one counts.
     """
     given = tuple(touches)
+    if len(given) < 2:  # noqa: PLR2004  # One touch is in order.
+        return list(given)
     first = {touch.touch_id: touch for touch in given}
     if len(first) == len(given):
         return sorted(given, key=_moment_of)

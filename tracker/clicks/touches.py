@@ -68,25 +68,38 @@ def find_touches(
     """Return the clicks of visitors and the clicks named, as far as they are numbered up to `up_to`; by the indexes."""
     wanted, clicked = set(visitors), set(named)
     of_visitors = sorted({pack_browser_id(each) for _, each in wanted})
-    of_clicks = sorted({*of_visitors, *(pack_browser_id(each) for _, each in clicked)})
+    of_clicks = sorted({*of_visitors, *(pack_browser_id(each) for _, each in clicked)}) if clicked else of_visitors
     rows = read_tuples(conn, _of_clicks, [(key,) for key in of_clicks])
     rows += read_tuples(conn, _of_visitors, [(key,) for key in of_visitors])
-    return sort_touches((row for row in rows if row[0] <= up_to), wanted, clicked, numbers=numbers)
+    return sort_touches([row for row in rows if row[0] <= up_to], wanted, clicked, numbers=numbers)
 
 
 def sort_touches(rows: Iterable[PackedTouch], visitors: set[Key], named: set[Key], *, numbers: Numbering) -> Touches:
     """Return stored values as touches by the keys they were asked for; what nobody asked for is left out."""
-    found = Touches(by_visitor={}, by_click={})
+    by_visitor: dict[Key, list[Touch]] = {}
+    by_click: dict[Key, Touch] = {}
+    texts = _Texts()
     # A click may be found by both of its keys.
     for row in {row[0]: row for row in rows}.values():
-        touch = _touch(row, numbers)
-        visitor = (touch.program_id, touch.visitor_id or "")
-        if visitor in visitors:
-            found.by_visitor.setdefault(visitor, []).append(touch)
-        click = (touch.program_id, touch.touch_id)
-        if click in named:
-            found.by_click[click] = touch
-    return found
+        program_id, click_key, visitor_key = numbers.programs[row[1]], row[3], row[4]
+        visitor = (program_id, texts[click_key if visitor_key is None else visitor_key])
+        is_wanted = visitor in visitors
+        if not (is_wanted or named):
+            continue
+        touch = _touch(row, numbers, texts)
+        if is_wanted:
+            by_visitor.setdefault(visitor, []).append(touch)
+        if named and (click := (program_id, touch.touch_id)) in named:
+            by_click[click] = touch
+    return Touches(by_visitor=by_visitor, by_click=by_click)
+
+
+class _Texts(dict[bytes, str]):
+    """Ids of browsers as text by their stored form; each is unpacked once, and a visitor's clicks name it often."""
+
+    def __missing__(self, packed: bytes) -> str:
+        text = self[packed] = unpack_browser_id(packed)
+        return text
 
 
 def read_clicks(conn: Connection, *, after: int, up_to: int) -> list[PackedTouch]:
@@ -117,18 +130,19 @@ def people_of_program(
 ) -> list[Touch]:
     """Return the clicks of people, not robots, in one program and mode out of stored values."""
     wanted = {number for number, each in numbers.programs.items() if each == program_id}
-    return [_touch(row, numbers) for row in rows if row[1] in wanted and bool(row[5]) == livemode and not row[8]]
+    texts = _Texts()
+    return [_touch(row, numbers, texts) for row in rows if row[1] in wanted and bool(row[5]) == livemode and not row[8]]
 
 
-def _touch(row: PackedTouch, numbers: Numbering) -> Touch:
+def _touch(row: PackedTouch, numbers: Numbering, texts: _Texts) -> Touch:
     seq, program, enrollment, click_key, visitor_key, livemode, received_at_ms, age_ms, is_bot = row
-    click_id = unpack_browser_id(click_key)
+    click_id = texts[click_key]
     return Touch(
         touch_id=click_id,
         kind="click",
         partner_id=numbers.enrollments[enrollment],
         program_id=numbers.programs[program],
-        visitor_id=click_id if visitor_key is None else unpack_browser_id(visitor_key) or None,
+        visitor_id=click_id if visitor_key is None else texts[visitor_key] or None,
         at_ms=received_at_ms - age_ms,
         seq=seq,
         is_test=not livemode,

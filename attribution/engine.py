@@ -19,6 +19,7 @@ from attribution.levels import LADDERS, Cut, SortedTouches, sort_touches
 from attribution.models import TouchPath, lay_path, weigh
 from attribution.money import split_minor
 from attribution.types import (
+    Binding,
     Conversion,
     CouponPolicy,
     Credit,
@@ -127,12 +128,15 @@ def _weigh_evidence(
     claims: dict[Level, tuple[Claim, ...]] = {}
     refused = [_reject_touch(entry.touch, entry.refusal.reason, entry.refusal.detail) for entry in touches.refused]
     refused += map(_reject_cut, touches.cuts)
-    judged = [
-        *_judge_binding(conversion, journey, standings=standings, settings=settings),
-        *_judge_lead(conversion, standings),
-        *_judge_sent_codes(conversion, journey, touches, standings=standings, settings=settings),
-        *_judge_click_id(conversion, touches),
-    ]
+    judged: list[_Judged] = []
+    if journey.binding is not None:
+        judged += _judge_binding(journey.binding, conversion, standings=standings, settings=settings)
+    if conversion.inherited:
+        judged += _judge_lead(conversion.inherited, conversion, standings)
+    if conversion.coupon or conversion.partner_code:
+        judged += _judge_sent_codes(conversion, journey, touches, standings=standings, settings=settings)
+    if conversion.click_id and "click_id" not in touches.found:
+        judged.append(_refuse_click_id(conversion.click_id))
     for level, claim, refusal in judged:
         if refusal is None:
             claims[level] = (*claims.get(level, ()), claim)
@@ -146,44 +150,36 @@ _Judged = tuple[Level, Claim, Refusal | None]
 
 
 def _judge_binding(
-    conversion: Conversion, journey: Journey, *, standings: Standings, settings: Settings
+    bound: Binding, conversion: Conversion, *, standings: Standings, settings: Settings
 ) -> list[_Judged]:
-    bound = journey.binding
-    if bound is None or settings.binding == "none":
+    if settings.binding == "none":
         return []
     claim = Claim(name="binding", touch_id=None, partner_id=bound.partner_id, at_ms=bound.since_ms)
     return [("binding", claim, refuse_partner(bound.partner_id, conversion, standings))]
 
 
-def _judge_lead(conversion: Conversion, standings: Standings) -> list[_Judged]:
+def _judge_lead(inherited: Sequence[Credit], conversion: Conversion, standings: Standings) -> list[_Judged]:
     """Judge the lead whose credit is to be inherited: usable when every partner in it may still earn.
 
     It stands or falls as a whole, because a part taken out would have to be given to somebody who did not
     earn it.
     """
-    if not conversion.inherited:
-        return []
-    partners = [credit.partner_id for credit in conversion.inherited]
-    refusals = [refuse_partner(partner_id, conversion, standings) for partner_id in partners]
-    for partner_id, refusal in zip(partners, refusals, strict=True):
-        if refusal:
-            return [("lead_id", Claim(name="lead_id", touch_id=None, partner_id=partner_id), refusal)]
+    for credit in inherited:
+        refusal = refuse_partner(credit.partner_id, conversion, standings)
+        if refusal is not None:
+            return [("lead_id", Claim(name="lead_id", touch_id=None, partner_id=credit.partner_id), refusal)]
     return [("lead_id", Claim(name="lead_id", touch_id=None, partner_id=None), None)]
 
 
-def _judge_click_id(conversion: Conversion, touches: SortedTouches) -> list[_Judged]:
+def _refuse_click_id(click_id: str) -> _Judged:
     """Report a click id that names no click of the journey; the visitor's own touches then speak."""
-    if not conversion.click_id or "click_id" in touches.found:
-        return []
-    claim = Claim(name=f"click_id:{conversion.click_id}", touch_id=None, partner_id=None)
-    return [("click_id", claim, Refusal(reason="unknown_click_id"))]
+    claim = Claim(name=f"click_id:{click_id}", touch_id=None, partner_id=None)
+    return ("click_id", claim, Refusal(reason="unknown_click_id"))
 
 
 def _judge_sent_codes(
     conversion: Conversion, journey: Journey, touches: SortedTouches, *, standings: Standings, settings: Settings
 ) -> list[_Judged]:
-    if not (conversion.coupon or conversion.partner_code):
-        return []
     codes = judge_codes(conversion, journey.codes, standings=standings, settings=settings, involved=touches.involved())
     return list(map(_claim_code, codes))
 

@@ -118,7 +118,7 @@ def order_touches(touches: Iterable[Touch]) -> list[Touch]:
     Of two records of one touch the earlier one counts.
     """
     given = tuple(touches)
-    if len(given) < 2:  # noqa: PLR2004  # One touch is in order.
+    if len(given) < 2:  # One touch is in order.
         return list(given)
     first = {touch.touch_id: touch for touch in given}
     if len(first) == len(given):

@@ -4,7 +4,7 @@ Computing many decisions again reads them here; deciding one conversion reads wh
 its explanation.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Dialect, Select, bindparam, func, select
 from attribution.types import Touch
 from tracker.clicks.encoding import pack_browser_id, unpack_browser_id
 from tracker.clicks.tables import click_enrollments, click_programs, clicks
-from tracker.db.row_statements import read_tuples
+from tracker.db.row_statements import read_tuples, read_tuples_keyed
 
 # What a touch is made of; engines hand these values on as they are stored.
 COLUMNS = (
@@ -67,11 +67,24 @@ def find_touches(
 ) -> Touches:
     """Return the clicks of visitors and the clicks named, as far as they are numbered up to `up_to`; by the indexes."""
     wanted, clicked = set(visitors), set(named)
-    of_visitors = sorted({pack_browser_id(each) for _, each in wanted})
-    of_clicks = sorted({*of_visitors, *(pack_browser_id(each) for _, each in clicked)}) if clicked else of_visitors
-    rows = read_tuples(conn, _of_clicks, [(key,) for key in of_clicks])
-    rows += read_tuples(conn, _of_visitors, [(key,) for key in of_visitors])
+    rows: list[PackedTouch] = []
+    for program_id, of_visitors, of_clicks in _packed_by_program(wanted, clicked):
+        for number in (number for number, each in numbers.programs.items() if each == program_id):
+            # In the order of the index, so that its pages are read one after another.
+            rows += read_tuples_keyed(conn, _of_clicks, sorted(of_clicks | of_visitors), before=(number,))
+            rows += read_tuples_keyed(conn, _of_visitors, sorted(of_visitors), before=(number,))
     return sort_touches([row for row in rows if row[0] <= up_to], wanted, clicked, numbers=numbers)
+
+
+def _packed_by_program(wanted: set[Key], clicked: set[Key]) -> Iterator[tuple[str, set[bytes], set[bytes]]]:
+    """Give each program with what is asked of it, as stored."""
+    visitors: dict[str, set[bytes]] = {}
+    named: dict[str, set[bytes]] = {}
+    for packed, keys in ((visitors, wanted), (named, clicked)):
+        for program_id, key in keys:
+            packed.setdefault(program_id, set()).add(pack_browser_id(key))
+    for program_id in sorted(visitors.keys() | named.keys()):
+        yield program_id, visitors.get(program_id, set()), named.get(program_id, set())
 
 
 def sort_touches(rows: Iterable[PackedTouch], visitors: set[Key], named: set[Key], *, numbers: Numbering) -> Touches:
@@ -151,9 +164,14 @@ def _touch(row: PackedTouch, numbers: Numbering, texts: _Texts) -> Touch:
 
 
 def _keyed(name: str) -> Callable[[Dialect, int], Select[Any]]:
-    def build(_dialect: Dialect, rows: int) -> Select[Any]:
+    """Return what makes the statement for clicks of one program with any of some keys."""
+
+    def build(_dialect: Dialect, keys: int) -> Select[Any]:
         column = clicks.c[name]
-        return select(*_COLUMNS).where(column.in_([bindparam(f"key_{row}", type_=column.type) for row in range(rows)]))
+        return select(*_COLUMNS).where(
+            clicks.c.program_number == bindparam("program_number", type_=clicks.c.program_number.type),
+            column.in_([bindparam(f"key_{key}", type_=column.type) for key in range(keys)]),
+        )
 
     return build
 

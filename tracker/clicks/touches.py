@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Dialect, Select, bindparam, func, select
+from sqlalchemy import Connection, Dialect, LargeBinary, Select, bindparam, cast, func, literal_column, select
 
 from attribution.types import Touch
-from tracker.clicks.encoding import pack_browser_id, unpack_browser_id
+from tracker.clicks.encoding import PACKED_ID_BYTES, pack_browser_id, unpack_browser_id
 from tracker.clicks.tables import click_enrollments, click_programs, clicks
 from tracker.db.row_statements import read_tuples, read_tuples_keyed
 
@@ -120,6 +120,41 @@ def read_clicks(conn: Connection, *, after: int, up_to: int) -> list[PackedTouch
     return read_tuples(conn, _between, [(after, up_to)])
 
 
+class PackedKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of many clicks: their numbers, and of each 16 bytes that stand for its visitor and 16 for itself."""
+
+    seqs: list[int]
+    visitor_keys: bytes
+    click_keys: bytes
+
+
+def read_packed_keys(conn: Connection, *, after: int, up_to: int) -> PackedKeys | None:
+    """Return the keys of clicks with numbers above one and up to another, or None where they must be read one by one.
+
+    SQLite strings them together, ten times as fast as rows come. Other databases do not, and keys of another length
+    than PACKED_ID_BYTES would run into each other.
+    """
+    if conn.dialect.name != "sqlite":
+        return None
+    rows = read_tuples(conn, _strung_keys, [(after, up_to)])
+    seqs, visitor_keys, click_keys, shortest, longest = rows[0]
+    if seqs is None or not shortest == longest == PACKED_ID_BYTES:
+        return None
+    numbers = msgspec.json.decode(f"[{seqs}]", type=list[int])
+    assert len(visitor_keys) == len(click_keys) == PACKED_ID_BYTES * len(numbers)
+    return PackedKeys(seqs=numbers, visitor_keys=visitor_keys, click_keys=click_keys)
+
+
+def read_keys(conn: Connection, *, after: int, up_to: int) -> list[Sequence[Any]]:
+    """Return number, visitor's key and own key of clicks with numbers above one and up to another."""
+    return read_tuples(conn, _keys_between, [(after, up_to)])
+
+
+def read_numbered(conn: Connection, seqs: Sequence[int]) -> list[PackedTouch]:
+    """Return stored values of the clicks with these numbers."""
+    return read_tuples_keyed(conn, _numbered, seqs)
+
+
 def first_seq_since(conn: Connection, at_ms: int) -> int:
     """Return the number of the first click received at an instant or later; without one, the number behind the newest.
 
@@ -181,5 +216,31 @@ _of_visitors = _keyed("visitor_key")
 
 
 def _between(_dialect: Dialect, _rows: int) -> Select[Any]:
+    return _of_piece(select(*_COLUMNS))
+
+
+def _of_piece(query: Select[Any]) -> Select[Any]:
     seq = clicks.c.seq
-    return select(*_COLUMNS).where(seq > bindparam("after", type_=seq.type), seq <= bindparam("up_to", type_=seq.type))
+    return query.where(seq > bindparam("after", type_=seq.type), seq <= bindparam("up_to", type_=seq.type))
+
+
+_VISITOR_KEY = func.coalesce(clicks.c.visitor_key, clicks.c.click_key)
+
+
+def _strung_keys(_dialect: Dialect, _rows: int) -> Select[Any]:
+    strung = [
+        cast(func.group_concat(key, literal_column("''")), LargeBinary) for key in (_VISITOR_KEY, clicks.c.click_key)
+    ]
+    lengths = [func.length(key) for key in (clicks.c.click_key, _VISITOR_KEY)]
+    # Both keys at once: the shorter of the two must be as long as the longer one.
+    shortest, longest = func.min(func.min(*lengths)), func.max(func.max(*lengths))
+    return _of_piece(select(func.group_concat(clicks.c.seq), *strung, shortest, longest))
+
+
+def _keys_between(_dialect: Dialect, _rows: int) -> Select[Any]:
+    return _of_piece(select(clicks.c.seq, _VISITOR_KEY, clicks.c.click_key))
+
+
+def _numbered(_dialect: Dialect, keys: int) -> Select[Any]:
+    seq = clicks.c.seq
+    return select(*_COLUMNS).where(seq.in_([bindparam(f"key_{key}", type_=seq.type) for key in range(keys)]))

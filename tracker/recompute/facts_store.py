@@ -13,7 +13,7 @@ from tracker.conversions.tables import bindings, conversions, credits, customers
 from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit
 from tracker.db.columns import Str
 from tracker.db.ids import id_from_bytes, id_to_bytes
-from tracker.db.rows import as_struct
+from tracker.db.rows import as_struct, in_order
 from tracker.ledger import store as ledger
 from tracker.ledger.holds import frozen_by
 from tracker.ledger.tables import transfers
@@ -106,10 +106,11 @@ def conversions_of(conn: Connection, keys: Sequence[bytes]) -> list[ConversionRo
 
 def conversions_with_ids(conn: Connection, ids: Sequence[str]) -> list[ConversionRow]:
     """Return conversions of any kind."""
+    query = select(*(conversions.c[name] for name in ConversionRow.__struct_fields__))
     return [
-        as_struct(ConversionRow, row)
+        in_order(ConversionRow, row)
         for part in _parts(ids)
-        for row in conn.execute(select(conversions).where(conversions.c.conversion_id.in_(part)))
+        for row in conn.execute(query.where(conversions.c.conversion_id.in_(part))).all()
     ]
 
 
@@ -145,13 +146,14 @@ def results_of(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, Sto
     )
     for part in _parts(list(dict.fromkeys(conversion_ids))):
         asked = query.where(decisions.c.conversion_id.in_(part))
-        for row in conn.execute(asked.order_by(decisions.c.conversion_id, decisions.c.version)):
-            newest[row.conversion_id] = row
+        for row in conn.execute(asked.order_by(decisions.c.conversion_id, decisions.c.version)).all():
+            newest[row[0]] = row
     parts: dict[str, list[StoredCredit]] = {}
     for part in _parts([row.decision_id for row in newest.values()]):
-        credited = select(credits).where(credits.c.decision_id.in_(part))
-        for row in conn.execute(credited.order_by(credits.c.decision_id, credits.c.position)):
-            parts.setdefault(row.decision_id, []).append(as_struct(StoredCredit, row))
+        credited = select(credits.c.decision_id, *(credits.c[name] for name in StoredCredit.__struct_fields__))
+        found = credited.where(credits.c.decision_id.in_(part)).order_by(credits.c.decision_id, credits.c.position)
+        for row in conn.execute(found).all():
+            parts.setdefault(row[0], []).append(in_order(StoredCredit, row[1:]))
     return {
         key: StoredResult(
             decision_id=row.decision_id,
@@ -171,10 +173,12 @@ def visitors_of(conn: Connection, customer_ids: Sequence[str]) -> dict[str, list
         query = select(identity_links.c.customer_id, identity_links.c.visitor_id).where(
             identity_links.c.customer_id.in_(part)
         )
-        for row in conn.execute(query.order_by(identity_links.c.customer_id, identity_links.c.visitor_id)):
-            known = found.setdefault(row.customer_id, [])
+        for customer_id, visitor_id in conn.execute(
+            query.order_by(identity_links.c.customer_id, identity_links.c.visitor_id)
+        ).all():
+            known = found.setdefault(customer_id, [])
             if len(known) < PAGE_MAX:
-                known.append(row.visitor_id)
+                known.append(visitor_id)
     return found
 
 

@@ -91,7 +91,7 @@ def test_touches_are_found_by_index_for_one_and_for_many(world, sold: str) -> No
     plans = [plan for statement, plan in plans_of(world, find) if "FROM clicks" in statement]
 
     assert len(plans) == 2
-    assert "sqlite_autoindex_clicks_1 (click_key=?)" in plans[0]
+    assert "sqlite_autoindex_clicks_1 (click_key=? AND program_number=?)" in plans[0]
     assert "ix_clicks_visitor (visitor_key=?)" in plans[1]
 
 

@@ -8,12 +8,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Dialect, LargeBinary, Select, bindparam, cast, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    LargeBinary,
+    Select,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 from attribution.types import Touch
 from tracker.clicks.encoding import PACKED_ID_BYTES, pack_browser_id, unpack_browser_id
+from tracker.clicks.store import TOUCHES_MAX
 from tracker.clicks.tables import click_enrollments, click_programs, clicks
-from tracker.db.row_statements import read_tuples, read_tuples_keyed
+from tracker.db.row_statements import KEYS, read_tuples, read_tuples_keyed
 
 # What a touch is made of; engines hand these values on as they are stored.
 COLUMNS = (
@@ -27,6 +39,9 @@ COLUMNS = (
     "age_ms",
     "is_bot",
 )
+# Rows of one list of visitors from which on somebody among them is looked at for more clicks than count; others have a
+# few each.
+BUSY_ROWS = 20_000
 Key = tuple[str, str]  # program, and the browser's id of a visitor or click
 PackedTouch = Sequence[Any]  # values in the order of COLUMNS
 
@@ -72,8 +87,29 @@ def find_touches(
         for number in (number for number, each in numbers.programs.items() if each == program_id):
             # In the order of the index, so that its pages are read one after another.
             rows += read_tuples_keyed(conn, _of_clicks, sorted(of_clicks | of_visitors), before=(number,))
-            rows += read_tuples_keyed(conn, _of_visitors, sorted(of_visitors), before=(number,))
+            ordered = sorted(of_visitors)
+            for start in range(0, len(ordered), KEYS[-1]):
+                rows += _clicks_of(conn, ordered[start : start + KEYS[-1]], number=number, up_to=up_to)
     return sort_touches([row for row in rows if row[0] <= up_to], wanted, clicked, numbers=numbers)
+
+
+def _clicks_of(conn: Connection, visitors: list[bytes], *, number: int, up_to: int) -> list[PackedTouch]:
+    """Return later clicks of visitors, at most KEYS[-1]; of one with more than TOUCHES_MAX the first and last half.
+
+    What is left out of the middle counts for no conversion, whoever else its customer was seen as.
+    """
+    rows = read_tuples_keyed(conn, _of_visitors, visitors, before=(number,))
+    if len(rows) < BUSY_ROWS:
+        return rows
+    busy = {row[0] for row in read_tuples_keyed(conn, _busy, visitors, before=(number,))}
+    rows = []
+    for visitor in visitors:
+        if visitor not in busy:
+            rows += read_tuples_keyed(conn, _of_visitors, [visitor], before=(number,))
+            continue
+        for ends in (_first_of_visitor, _last_of_visitor):
+            rows += read_tuples_keyed(conn, ends, [visitor], before=(number, up_to))
+    return rows
 
 
 def _packed_by_program(wanted: set[Key], clicked: set[Key]) -> Iterator[tuple[str, set[bytes], set[bytes]]]:
@@ -203,16 +239,55 @@ def _keyed(name: str) -> Callable[[Dialect, int], Select[Any]]:
 
     def build(_dialect: Dialect, keys: int) -> Select[Any]:
         column = clicks.c[name]
-        return select(*_COLUMNS).where(
-            clicks.c.program_number == bindparam("program_number", type_=clicks.c.program_number.type),
-            column.in_([bindparam(f"key_{key}", type_=column.type) for key in range(keys)]),
-        )
+        return _of_keys(select(*_COLUMNS), column, keys)
 
     return build
 
 
+def _of_keys(query: Select[Any], column: Any, keys: int) -> Select[Any]:
+    number = clicks.c.program_number
+    return query.where(
+        number == bindparam("program_number", type_=number.type),
+        column.in_([bindparam(f"key_{key}", type_=column.type) for key in range(keys)]),
+    )
+
+
 _of_clicks = _keyed("click_key")
-_of_visitors = _keyed("visitor_key")
+
+
+def _of_visitors(_dialect: Dialect, keys: int) -> Select[Any]:
+    query = _of_keys(select(*_COLUMNS), clicks.c.visitor_key, keys)
+    return query.limit(literal_column(str(BUSY_ROWS))).offset(_NONE)
+
+
+def _busy(_dialect: Dialect, keys: int) -> Select[Any]:
+    visitor = clicks.c.visitor_key
+    query = _of_keys(select(visitor), visitor, keys)
+    return query.group_by(visitor).having(func.count() > literal_column(str(TOUCHES_MAX)))
+
+
+def _first_of_visitor(_dialect: Dialect, keys: int) -> Select[Any]:
+    return _end_of_visitor(keys, *_MOMENT)
+
+
+def _last_of_visitor(_dialect: Dialect, keys: int) -> Select[Any]:
+    return _end_of_visitor(keys, *(part.desc() for part in _MOMENT))
+
+
+def _end_of_visitor(keys: int, *order: Any) -> Select[Any]:
+    seq, number, visitor = clicks.c.seq, clicks.c.program_number, clicks.c.visitor_key
+    # Values come in the order in which their places stand in the text.
+    query = select(*_COLUMNS).where(
+        number == bindparam("program_number", type_=number.type),
+        seq <= bindparam("up_to", type_=seq.type),
+        visitor.in_([bindparam(f"key_{key}", type_=visitor.type) for key in range(keys)]),
+    )
+    return query.order_by(*order).limit(literal_column(str(TOUCHES_MAX // 2))).offset(_NONE)
+
+
+# Without an offset of its own SQLAlchemy asks for one as a value.
+_NONE: ColumnElement[int] = literal_column("0")
+_MOMENT = (clicks.c.received_at_ms - clicks.c.age_ms, clicks.c.seq)
 
 
 def _between(_dialect: Dialect, _rows: int) -> Select[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, func, select, type_coerce
 
 from attribution.types import Credit
 from tracker.clicks.store import PAGE_MAX
@@ -65,15 +65,7 @@ def walk_conversions(conn: Connection, scope: Scope) -> list[Light]:
     """Return the decided leads and sales of a scope with what ties them to others."""
     leads = select(conversions.c.lead_id).where(conversions.c.lead_id.is_not(None)).distinct()
     named = {text for lead_id in conn.execute(leads).scalars() for text in (lead_id, _bare(lead_id))}
-    rows: list[Light] = []
-    after = 0
-    while True:
-        # Rows of a piece are let go of: a plan holds millions of conversions.
-        piece = conn.execute(_walk(scope).where(conversions.c.seq > after)).all()
-        rows += [_light(row, named) for row in piece]
-        if len(piece) < WALKED_AT_ONCE:
-            return rows
-        after = piece[-1].seq
+    return [_light(row, named) for row in _walk(conn, scope)]
 
 
 def load_world(conn: Connection, program_id: str | None) -> World:
@@ -248,10 +240,44 @@ def count_conversions(conn: Connection, scope: Scope) -> int:
     return int(conn.execute(select(func.count()).select_from(conversions).where(*_is_in(scope))).scalar_one())
 
 
-def _walk(scope: Scope) -> Any:
+def _walk(conn: Connection, scope: Scope) -> Iterator[Any]:
+    """Give the rows of a scope in pieces, each in the order of an index: sorting it would read the whole rest anew.
+
+    Rows of a piece are let go of: a plan holds millions of conversions.
+    """
     wanted = ("seq", "conversion_id", "program_id", "livemode", "kind", "external_id", "customer_id", "lead_id")
-    query = select(*(conversions.c[name] for name in wanted)).where(*_is_in(scope))
-    return query.order_by(conversions.c.seq).limit(WALKED_AT_ONCE)
+    query = select(*(conversions.c[name] for name in wanted), conversions.c.occurred_at_ms).where(*_is_in(scope))
+    if scope.program_id is None:
+        yield from _in_pieces(conn, query)
+    elif scope.since_ms is None:
+        for livemode in (True, False):
+            yield from _in_pieces(conn, query.where(conversions.c.livemode == livemode))
+    else:
+        yield from _as_they_happened(conn, query, scope.since_ms)
+
+
+def _in_pieces(conn: Connection, query: Select[Any]) -> Iterator[Any]:
+    after = 0
+    while True:
+        behind = query.where(conversions.c.seq > after).order_by(conversions.c.seq)
+        piece = conn.execute(behind.limit(WALKED_AT_ONCE)).all()
+        yield from piece
+        if len(piece) < WALKED_AT_ONCE:
+            return
+        after = piece[-1].seq
+
+
+def _as_they_happened(conn: Connection, query: Select[Any], since_ms: int) -> Iterator[Any]:
+    at_ms, after = since_ms, 0
+    occurred, seq = conversions.c.occurred_at_ms, conversions.c.seq
+    while True:
+        # The first condition leads into the index, the second past what was given.
+        behind = query.where(occurred >= at_ms, (occurred > at_ms) | (seq > after)).order_by(occurred, seq)
+        piece = conn.execute(behind.limit(WALKED_AT_ONCE)).all()
+        yield from piece
+        if len(piece) < WALKED_AT_ONCE:
+            return
+        at_ms, after = piece[-1].occurred_at_ms, piece[-1].seq
 
 
 def _is_in(scope: Scope) -> list[ColumnElement[bool]]:

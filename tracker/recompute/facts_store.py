@@ -1,6 +1,6 @@
 """Queries of what batches are decided from; each is asked once a batch, in lists of at most ASKED_AT_ONCE ids."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -124,8 +124,10 @@ def leads_numbered(conn: Connection, external_ids: Sequence[str]) -> list[Conver
     ]
 
 
-def results_of(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, StoredResult]:
-    """Return the decision that counts about each conversion."""
+def results_of(
+    conn: Connection, conversion_ids: Sequence[str], *, without: Collection[str] = frozenset()
+) -> dict[str, StoredResult]:
+    """Return the decision that counts about each conversion. Without: decisions that are passed over."""
     newest: dict[str, Any] = {}
     # Its keys are sorted, so this is what the explanation begins with; reading all of it would take most of the time.
     is_commissionable = type_coerce(decisions.c.explanation, Str).like('{"commissionable":true%')
@@ -139,7 +141,8 @@ def results_of(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, Sto
     for part in _parts(list(dict.fromkeys(conversion_ids))):
         asked = query.where(decisions.c.conversion_id.in_(part))
         for row in conn.execute(asked.order_by(decisions.c.conversion_id, decisions.c.version)).all():
-            newest[row[0]] = row
+            if row.decision_id not in without:
+                newest[row[0]] = row
     parts: dict[str, list[StoredCredit]] = {}
     for part in _parts([row.decision_id for row in newest.values()]):
         credited = select(credits.c.decision_id, *(credits.c[name] for name in StoredCredit.__struct_fields__))

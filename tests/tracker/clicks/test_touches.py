@@ -127,3 +127,12 @@ def test_strung_keys_are_those_of_the_rows(busy: Any) -> None:
     # A key of another length would run into its neighbours, and nothing has no keys.
     assert busy.read(lambda conn: touches.read_packed_keys(conn, after=0, up_to=3)) is None
     assert busy.read(lambda conn: touches.read_packed_keys(conn, after=5_000, up_to=6_000)) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 64, 65, 512, 513, 1_100])
+def test_any_number_of_clicks_is_read_by_their_numbers_each_once(busy: Any, count: int) -> None:
+    numbers = list(range(1_000, 1_000 + count))
+
+    found = busy.read(lambda conn: touches.read_numbered(conn, numbers))
+
+    assert sorted(row[0] for row in found) == numbers[:40]

@@ -157,9 +157,10 @@ def read_clicks(conn: Connection, *, after: int, up_to: int) -> list[PackedTouch
 
 
 class PackedKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of many clicks: their numbers, and of each 16 bytes that stand for its visitor and 16 for itself."""
+    """The keys of many clicks: their numbers, those of their programs, 16 bytes for each visitor and each click."""
 
     seqs: list[int]
+    programs: list[int]
     visitor_keys: bytes
     click_keys: bytes
 
@@ -173,16 +174,21 @@ def read_packed_keys(conn: Connection, *, after: int, up_to: int) -> PackedKeys 
     if conn.dialect.name != "sqlite":
         return None
     rows = read_tuples(conn, _strung_keys, [(after, up_to)])
-    seqs, visitor_keys, click_keys, shortest, longest = rows[0]
+    seqs, programs, visitor_keys, click_keys, shortest, longest = rows[0]
     if seqs is None or not shortest == longest == PACKED_ID_BYTES:
         return None
-    numbers = msgspec.json.decode(f"[{seqs}]", type=list[int])
-    assert len(visitor_keys) == len(click_keys) == PACKED_ID_BYTES * len(numbers)
-    return PackedKeys(seqs=numbers, visitor_keys=visitor_keys, click_keys=click_keys)
+    keys = PackedKeys(
+        seqs=msgspec.json.decode(f"[{seqs}]", type=list[int]),
+        programs=msgspec.json.decode(f"[{programs}]", type=list[int]),
+        visitor_keys=visitor_keys,
+        click_keys=click_keys,
+    )
+    assert len(visitor_keys) == len(click_keys) == PACKED_ID_BYTES * len(keys.seqs)
+    return keys
 
 
 def read_keys(conn: Connection, *, after: int, up_to: int) -> list[Sequence[Any]]:
-    """Return number, visitor's key and own key of clicks with numbers above one and up to another."""
+    """Return number, program's number, visitor's key and own key of clicks with numbers above one and up to another."""
     return read_tuples(conn, _keys_between, [(after, up_to)])
 
 
@@ -303,17 +309,17 @@ _VISITOR_KEY = func.coalesce(clicks.c.visitor_key, clicks.c.click_key)
 
 
 def _strung_keys(_dialect: Dialect, _rows: int) -> Select[Any]:
-    strung = [
-        cast(func.group_concat(key, literal_column("''")), LargeBinary) for key in (_VISITOR_KEY, clicks.c.click_key)
-    ]
-    lengths = [func.length(key) for key in (clicks.c.click_key, _VISITOR_KEY)]
+    keys = (_VISITOR_KEY, clicks.c.click_key)
+    numbers = [func.group_concat(number) for number in (clicks.c.seq, clicks.c.program_number)]
+    strung = [cast(func.group_concat(key, literal_column("''")), LargeBinary) for key in keys]
+    lengths = [func.length(key) for key in keys]
     # Both keys at once: the shorter of the two must be as long as the longer one.
     shortest, longest = func.min(func.min(*lengths)), func.max(func.max(*lengths))
-    return _of_piece(select(func.group_concat(clicks.c.seq), *strung, shortest, longest))
+    return _of_piece(select(*numbers, *strung, shortest, longest))
 
 
 def _keys_between(_dialect: Dialect, _rows: int) -> Select[Any]:
-    return _of_piece(select(clicks.c.seq, _VISITOR_KEY, clicks.c.click_key))
+    return _of_piece(select(clicks.c.seq, clicks.c.program_number, _VISITOR_KEY, clicks.c.click_key))
 
 
 def _numbered(_dialect: Dialect, keys: int) -> Select[Any]:

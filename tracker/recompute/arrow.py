@@ -29,7 +29,9 @@ CLICK_SCHEMA = pa.schema(
         ("is_bot", pa.int8()),
     ]
 )
-KEYS_SCHEMA = pa.schema([("seq", pa.int64()), ("visitor_key", pa.binary()), ("click_key", pa.binary())])
+KEYS_SCHEMA = pa.schema(
+    [("seq", pa.int64()), ("program_number", pa.int32()), ("visitor_key", pa.binary()), ("click_key", pa.binary())]
+)
 WANTED_SCHEMA = pa.schema([("batch", pa.int32()), ("program_number", pa.int32()), ("key", pa.binary())])
 
 
@@ -88,4 +90,5 @@ def _keys(conn: Connection, *, after: int, up_to: int) -> pa.Table | None:
         pa.Array.from_buffers(pa.binary(PACKED_ID_BYTES), count, [None, pa.py_buffer(strung)])
         for strung in (packed.visitor_keys, packed.click_keys)
     ]
-    return pa.Table.from_arrays([pa.array(packed.seqs, type=pa.int64()), *keys], names=KEYS_SCHEMA.names)
+    numbers = [pa.array(packed.seqs, type=pa.int64()), pa.array(packed.programs, type=pa.int32())]
+    return pa.Table.from_arrays([*numbers, *keys], names=KEYS_SCHEMA.names)

@@ -22,6 +22,7 @@ from tracker.recompute.simulate import simulate
 from tracker.recompute.types import Batch, BatchResult
 
 MEMORY = "768MB"  # of DuckDB itself; with the interpreter and one piece of the keys that stays below 2 GiB
+NOTED = 20_000  # visitors and clicks asked for that are noted at once; each time DuckDB writes to its file
 FETCHED = 100_000  # numbers of candidates taken back at once
 
 
@@ -52,14 +53,19 @@ class DuckEngine:
 
     async def _spool(self, conn: "duckdb.DuckDBPyConnection", batches: AsyncIterator[Batch], setting: Setting) -> int:
         """Put batches into files and note which visitors and clicks each asks for."""
+        waiting: dict[str, list[Any]] = {"wanted_visitors": [], "wanted_clicks": []}
 
         async def see(batch: Batch, number: int) -> None:
-            for table, rows in zip(
-                ("wanted_visitors", "wanted_clicks"), wanted_rows(batch, number, setting), strict=True
-            ):
-                _insert(conn, table, rows)
+            for (table, held), rows in zip(waiting.items(), wanted_rows(batch, number, setting), strict=True):
+                held.extend(rows)
+                if len(held) >= NOTED:
+                    _insert(conn, table, held)
+                    held.clear()
 
-        return await spool(batches, setting.folder, see)
+        count = await spool(batches, setting.folder, see)
+        for table, held in waiting.items():
+            _insert(conn, table, held)
+        return count
 
     async def _walk(self, conn: "duckdb.DuckDBPyConnection", reader: Reader, setting: Setting) -> None:
         """Hand all keys over, piece by piece; DuckDB notes the clicks that some batch asks for."""
@@ -70,9 +76,10 @@ class DuckEngine:
             conn.unregister("piece")
 
 
-# Programs are told apart when the clicks are read; a browser's id seldom is in two.
+# What is wanted is the small side: DuckDB hashes one of the two and lets the other pass.
 _KEEP = tuple(
-    f"INSERT INTO candidates SELECT w.batch, k.seq FROM piece k JOIN {wanted} w ON w.key = k.{key}"  # noqa: S608  # Ours.
+    f"INSERT INTO candidates SELECT w.batch, k.seq FROM piece k JOIN {wanted} w "  # noqa: S608  # Our own names.
+    f"ON w.key = k.{key} AND w.program_number = k.program_number"
     for wanted, key in (("wanted_visitors", "visitor_key"), ("wanted_clicks", "click_key"))
 )
 

@@ -118,9 +118,10 @@ def test_strung_keys_are_those_of_the_rows(busy: Any) -> None:
     packed, rows = busy.read(lambda conn: read(conn, 0, 2))
     if busy.services.db.dialect == "sqlite":
         assert [(seq, packed.visitor_keys[16 * n : 16 * n + 16]) for n, seq in enumerate(packed.seqs)] == [
-            (row[0], row[1]) for row in rows
+            (row[0], row[2]) for row in rows
         ]
-        assert packed.click_keys == b"".join(row[2] for row in rows)
+        assert packed.programs == [row[1] for row in rows]
+        assert packed.click_keys == b"".join(row[3] for row in rows)
     else:
         assert packed is None
     assert [row[0] for row in rows] == [1, 2]

@@ -18,6 +18,8 @@ def partner_to_bind(credited: Sequence[Credit]) -> str | None:
     Credits stand in time order; the largest share binds, ties go to the partner who came earlier. A binding
     knows one partner, also where a model splits.
     """
+    if len(credited) == 1:
+        return credited[0].partner_id
     shares: dict[str, Fraction] = {}
     for credit in credited:
         shares[credit.partner_id] = shares.get(credit.partner_id, Fraction(0)) + Fraction(credit.weight)

@@ -32,7 +32,7 @@ def index_standings(journey: Journey) -> dict[str, PartnerStanding]:
     standings: dict[str, PartnerStanding] = {}
     for standing in journey.partners:
         known = standings.setdefault(standing.partner_id, standing)
-        if known != standing:
+        if known is not standing and known != standing:
             raise ValueError(f'Partner "{standing.partner_id}" has two standings in one journey; hand in one.')
     return standings
 
@@ -75,29 +75,18 @@ def refuse_touch(touch: Touch, conversion: Conversion, *, standings: Standings, 
     Windows are elapsed time, inclusive at both ends. Direct visits pass the same tests first, so that one
     after the conversion says so, and then fail as direct: no partner stands behind them.
     """
-    refusal = _refuse_kind(touch, conversion, settings) or _refuse_age(touch, conversion, settings)
-    if refusal:
-        return refusal
-    if touch.kind == "direct" or touch.partner_id is None:
-        return Refusal(reason="direct")
-    return refuse_partner(touch.partner_id, conversion, standings)
-
-
-def _refuse_kind(touch: Touch, conversion: Conversion, settings: Settings) -> Refusal | None:
     if touch.is_test != conversion.is_test:
         return Refusal(reason="test_mismatch", detail={"touch_mode": "test" if touch.is_test else "live"})
     if touch.program_id != conversion.program_id:
         return Refusal(reason="other_program", detail={"program_id": touch.program_id})
     if touch.is_bot:
         return Refusal(reason="bot")
-    if touch.kind == "impression" and not settings.view_through:
-        return Refusal(reason="view_through_disabled")
-    return None
-
-
-def _refuse_age(touch: Touch, conversion: Conversion, settings: Settings) -> Refusal | None:
+    window = settings.window_seconds
+    if touch.kind == "impression":
+        if not settings.view_through:
+            return Refusal(reason="view_through_disabled")
+        window = settings.view_window_seconds
     age_ms = conversion.at_ms - touch.at_ms
-    window = settings.view_window_seconds if touch.kind == "impression" else settings.window_seconds
     minimum = settings.min_click_to_conversion_seconds
     if age_ms < 0:
         return Refusal(reason="after_conversion", detail={"late_by_ms": -age_ms})
@@ -105,4 +94,6 @@ def _refuse_age(touch: Touch, conversion: Conversion, settings: Settings) -> Ref
         return Refusal(reason="outside_window", detail={"age_ms": age_ms, "window_seconds": window})
     if age_ms < minimum * 1000:
         return Refusal(reason="too_fast", detail={"age_ms": age_ms, "minimum_seconds": minimum})
-    return None
+    if touch.kind == "direct" or touch.partner_id is None:
+        return Refusal(reason="direct")
+    return refuse_partner(touch.partner_id, conversion, standings)

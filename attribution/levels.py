@@ -4,6 +4,7 @@ Called by the engine before any model; never picks a winner.
 """
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -29,6 +30,8 @@ _INVOLVING: tuple[Level, ...] = ("click_id", "clicks", "impressions")
 
 
 _Item = TypeVar("_Item")
+
+_moment_of = attrgetter("at_ms", "seq", "touch_id")
 
 
 class RefusedTouch(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,25 +84,31 @@ def sort_touches(
     eligible: dict[Level, list[Touch]] = {}
     refused: list[RefusedTouch] = []
     found: set[Level] = set()
-    visitors = journey.visitors | ({conversion.visitor_id} if conversion.visitor_id is not None else frozenset())
+    visitors = journey.visitors
+    if conversion.visitor_id is not None and conversion.visitor_id not in visitors:
+        visitors |= {conversion.visitor_id}
     for touch in order_touches(journey.touches):
         level = _level_of(touch, conversion, visitors)
         if level is None:
             continue
-        if touch.kind != "direct":
+        if level not in found and touch.kind != "direct":
             found.add(level)
         refusal = refuse_touch(touch, conversion, standings=standings, settings=settings)
         if refusal is None and level == "fingerprint" and not settings.fingerprint_fallback:
             refusal = Refusal(reason="fingerprint_disabled")
-        if refusal:
+        if refusal is not None:
             refused.append(RefusedTouch(touch=touch, refusal=refusal))
         else:
             eligible.setdefault(level, []).append(touch)
-    kept = {level: _cap(touches) for level, touches in eligible.items()}
-    cuts = [_tell_cut(level, touches) for level, touches in eligible.items()]
-    cuts.append(_tell_cut(REFUSED, [entry.touch for entry in refused]))
+    cuts: list[Cut | None] = []
+    if len(journey.touches) > 2 * CAP_HALF:
+        cuts = [_tell_cut(level, touches) for level, touches in eligible.items()]
+        cuts.append(_tell_cut(REFUSED, [entry.touch for entry in refused]))
     return SortedTouches(
-        eligible=kept, refused=_cap(refused), cuts=tuple(cut for cut in cuts if cut), found=frozenset(found)
+        eligible={level: _cap(touches) for level, touches in eligible.items()},
+        refused=_cap(refused),
+        cuts=tuple(filter(None, cuts)),
+        found=frozenset(found),
     )
 
 
@@ -108,8 +117,14 @@ def order_touches(touches: Iterable[Touch]) -> list[Touch]:
 
     Of two records of one touch the earlier one counts.
     """
-    first: dict[str, Touch] = {}
-    for touch in touches:
+    given = tuple(touches)
+    if len(given) < 2:  # One touch is in order.
+        return list(given)
+    first = {touch.touch_id: touch for touch in given}
+    if len(first) == len(given):
+        return sorted(given, key=_moment_of)
+    first = {}
+    for touch in given:
         known = first.setdefault(touch.touch_id, touch)
         # The text of the whole record settles contradictory copies, so that the order handed in decides nothing.
         if (
@@ -150,7 +165,3 @@ def _level_of(touch: Touch, conversion: Conversion, visitors: frozenset[str]) ->
     if is_click and touch.fingerprint is not None and touch.fingerprint == conversion.fingerprint:
         return "fingerprint"
     return None
-
-
-def _moment_of(touch: Touch) -> tuple[int, int, str]:
-    return (touch.at_ms, touch.seq, touch.touch_id)

@@ -6,8 +6,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.engine import attribute
-from attribution.models import MODELS
+from attribution.engine import attribute, single_winner
+from attribution.levels import order_touches
+from attribution.models import MODELS, lay_path, weigh
 from attribution.types import Binding, CodeEntry, Conversion, CustomWeights, Journey, PartnerStanding, Settings, Touch
 
 AT = 10_000_000
@@ -320,3 +321,20 @@ def test_invariant_10_all_models_agree_where_one_touch_is_eligible(sale, journey
     if len(linear.credits) == 1:
         assert all(decision.credits == linear.credits for decision in decisions)
     assert len({decision.via for decision in decisions}) == 1
+
+
+@given(unique_touches.filter(bool), settings_)
+def test_touch_that_takes_all_without_weighing_is_the_one_that_weighing_gives_all(items, settings):
+    eligible = [touch for touch in order_touches(items) if touch.kind != "direct"]
+    if not eligible:
+        return
+    path = lay_path(tuple(AT - touch.at_ms for touch in eligible), (), settings)
+
+    winner = single_winner(eligible, settings.model)
+
+    if winner is None:
+        assert settings.model in ("linear", "position_based", "time_decay", "custom")
+        assert settings.model == "custom" or len(eligible) > 1
+    else:
+        weights = weigh(settings.model, path)
+        assert [(touch, weight) for touch, weight in zip(eligible, weights, strict=True) if weight] == [(winner, 1)]

@@ -11,6 +11,7 @@ from attribution.types import Settings as AttributionSettings
 from tracker.admin.custom_weights import custom_fields, is_custom_typed, read_custom
 from tracker.admin.forms import Form
 from tracker.admin.labels import BINDING, COUPON_POLICY, DISCOUNT_KIND, GPC, MODEL, REWARD_KIND, REWARD_ON
+from tracker.admin.model_weights import read_half_life, read_position_weights, weight_fields
 from tracker.i18n.messages import InputError, msg
 from tracker.i18n.translator import Translator
 from tracker.programs.check import PERCENT_MAX, WINDOW_DAYS_MAX
@@ -41,6 +42,7 @@ def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> 
         "binding": rules.binding,
         "commission_months": "" if rules.commission_months is None else str(rules.commission_months),
     }
+    values |= weight_fields(rules)
     values |= custom_fields(rules.custom_weights)
     values |= _discount_fields(settings.referred_discount, currency=currency, speech=speech)
     for index, reward in enumerate(settings.rewards[:REWARD_ROWS]):
@@ -93,6 +95,8 @@ def _attribution(form: Form, current: AttributionSettings) -> AttributionSetting
     changes: dict[str, Any] = {
         "model": model,
         "custom_weights": own,
+        "position_weights": read_position_weights(form, current),
+        "half_life_seconds": read_half_life(form, current),
         "window_seconds": days * _DAY_SECONDS + kept_seconds,
         "coupon_policy": form.choice("coupon_policy", tuple(COUPON_POLICY)),
         "binding": form.choice("binding", tuple(BINDING)),

@@ -31,7 +31,7 @@ _STEPS = ("csrf_token", "step", "version")
 
 
 class Part(NamedTuple):
-    """What one partner has of a conversion: the share as text ("2/5"), the amount, the commissions."""
+    """What one partner has of a conversion: the share as text ("2/5"; "0" without one), the amount, the commissions."""
 
     enrollment_id: str
     weight: str
@@ -124,14 +124,16 @@ def _parts_of(summary: Summary) -> list[Part]:
     for credit in summary.credits:
         weights[credit.partner_id] = weights.get(credit.partner_id, Fraction(0)) + Fraction(credit.weight)
         amounts[credit.partner_id] = amounts.get(credit.partner_id, 0) + credit.amount_minor
+    # Who has a commission without credit is told, too.
+    concerned = dict.fromkeys((*weights, *(money.enrollment_id for money in summary.commissions)))
     return [
         Part(
             enrollment_id=enrollment_id,
-            weight=str(weight),
-            amount_minor=amounts[enrollment_id],
+            weight=str(weights.get(enrollment_id, 0)),
+            amount_minor=amounts.get(enrollment_id, 0),
             commissions=[money for money in summary.commissions if money.enrollment_id == enrollment_id],
         )
-        for enrollment_id, weight in weights.items()
+        for enrollment_id in concerned
     ]
 
 

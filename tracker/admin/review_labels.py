@@ -52,6 +52,17 @@ VIA: Mapping[str, str] = {
     "visitor": mark("the visitor's own clicks"),
     "fingerprint": mark("address and browser"),
 }
+# How the credit was earned, as whole sentences.
+VIA_TEXT: Mapping[str, str] = {
+    "binding": mark("The customer was bound to this partner before."),
+    "lead_id": mark("The credit of the lead it came from was handed on."),
+    "coupon": mark("A code earned it."),
+    "click_id": mark("The click that the report names earned it."),
+    "visitor": mark("The visitor's own clicks earned it."),
+    "fingerprint": mark("Clicks from the same address and browser earned it."),
+}
+# Those where the program's model chose among touches; at the others it has no say.
+MODELLED = ("click_id", "visitor", "fingerprint")
 # Models of reports; those a program can choose are in `labels.MODEL`.
 REPORT_MODEL: Mapping[str, str] = {
     "participation": mark("Took part"),

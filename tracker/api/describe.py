@@ -122,8 +122,11 @@ def _list_parameters(operation: Operation, by_type: dict[str, Schema]) -> list[d
     found = []
     for name, kind in operation.filters.items():
         found.append(_parameter("query", f"filter[{name}]", by_type[_key(kind)], f"Only those with this {name}."))
+    instant = {"type": "string", "format": "date-time"}
+    if operation.has_occurred:
+        found.append(_parameter("query", "occurred_at[gte]", instant, "What happened at this instant or later."))
+        found.append(_parameter("query", "occurred_at[lte]", instant, "What happened at this instant or before."))
     if operation.has_created:
-        instant = {"type": "string", "format": "date-time"}
         found.append(_parameter("query", "created_at[gte]", instant, "Received at this instant or later."))
         found.append(_parameter("query", "created_at[lte]", instant, "Received at this instant or before."))
     if operation.is_list:
@@ -163,7 +166,7 @@ def problem_statuses(operation: Operation) -> list[int]:
     statuses = {401, 403, 429, 503}
     if "{" in operation.path or operation.is_list:
         statuses.add(404)
-    if operation.is_list:
+    if operation.query:
         statuses.add(422)
     if operation.body is not None:
         statuses |= {400, 409, 413, 415, 422}

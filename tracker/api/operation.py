@@ -21,7 +21,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `example` is a body as somebody would send it. `scope` is what the key must be allowed, None opens the route to
     everybody. A list takes `limit`, `starting_after`, the filters (a Literal is a closed set) and, with `has_created`,
-    bounds of the time of receipt. With `can_wait` the parameter `wait=true` asks for the decided answer.
+    bounds of the time of receipt; `has_occurred` is for bounds of when things happened. With `can_wait` the parameter
+    `wait=true` asks for the decided answer.
     """
 
     method: Literal["GET", "POST"]
@@ -36,6 +37,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     filters: dict[str, Any] = {}
     is_list: bool = False
     has_created: bool = False
+    has_occurred: bool = False
     can_wait: bool = False
 
     @property
@@ -46,6 +48,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             names |= {"limit", "starting_after"}
         if self.has_created:
             names |= {"created_at[gte]", "created_at[lte]"}
+        if self.has_occurred:
+            names |= {"occurred_at[gte]", "occurred_at[lte]"}
         return frozenset(names | ({"wait"} if self.can_wait else set()))
 
 

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from ingest.directory import SinkBusyError
 from ingest.problems import ProblemError
 from ingest.rate_limits import Allowance
-from tracker.api import cases, events, lists, openapi, test_clock, track, track_click
+from tracker.api import cases, events, lists, openapi, reports, test_clock, track, track_click
 from tracker.api.answers import RETRY_AFTER_S, as_problem, problem_answer
 from tracker.api.operation import Endpoint, Operation
 
@@ -22,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = openapi.described(
         *lists.OPERATIONS,
         *events.OPERATIONS,
         *cases.OPERATIONS,
+        *reports.OPERATIONS,
         *test_clock.OPERATIONS,
     )
 )

@@ -73,11 +73,14 @@ def load_case(conn: Connection, row: ConversionRow, program: Program) -> Case:
 
 def concerned_by(known: Known) -> set[str]:
     """Return the enrollments whose standing decides."""
-    concerned = {touch.partner_id for touch in known.touches} | {code.partner_id for code in known.codes}
-    concerned |= {credit.partner_id for credit in known.inherited or ()}
+    concerned = {touch.partner_id for touch in known.touches if touch.partner_id is not None}
+    if known.codes:
+        concerned.update(code.partner_id for code in known.codes)
+    if known.inherited is not None:
+        concerned.update(credit.partner_id for credit in known.inherited)
     if known.binding is not None:
         concerned.add(known.binding.partner_id)
-    return {partner_id for partner_id in concerned if partner_id is not None}
+    return concerned
 
 
 def assemble(
@@ -105,8 +108,10 @@ def assemble(
         visitors=known.visitors,
         codes=known.codes,
         partners=tuple(
-            PartnerStanding(partner_id=one, statuses=tuple(histories.get(one, ())))
-            for one in sorted(concerned_by(known))
+            [
+                PartnerStanding(partner_id=one, statuses=tuple(histories.get(one, ())))
+                for one in sorted(concerned_by(known))
+            ]
         ),
         binding=known.binding,
     )

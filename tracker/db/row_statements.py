@@ -16,6 +16,9 @@ from sqlalchemy import Connection, Dialect, Executable, LargeBinary, Table, bind
 # Rows in one statement, largest first: any number of rows needs few statements, and each is compiled once.
 SIZES = (64, 32, 16, 8, 4, 2, 1)
 
+# Keys in one list, smallest first; a longer list is not faster.
+KEYS = (1, 8, 64, 512)
+
 # Makes the statement for so many rows; its parameters come in the order of the rows.
 Build = Callable[[Dialect, int], Executable]
 
@@ -44,6 +47,23 @@ def read_tuples(conn: Connection, build: Build, rows: Sequence[tuple[Any, ...]])
     for text, values in _statements(conn, build, rows):
         # A row of SQLAlchemy's costs as much as reading it from SQLite.
         cursor: Any = conn.exec_driver_sql(text, values).cursor
+        found += cursor.fetchall()
+    return found
+
+
+def read_tuples_keyed(
+    conn: Connection, build: Build, keys: Sequence[Any], *, before: tuple[Any, ...] = ()
+) -> list[Sequence[Any]]:
+    """Do what `read_tuples` does for a statement that looks for any of some keys; each row comes once.
+
+    Keys: all different. The last of them is repeated where a list is not full, so that few statements are compiled.
+    """
+    found: list[Sequence[Any]] = []
+    for start in range(0, len(keys), KEYS[-1]):
+        part = tuple(keys[start : start + KEYS[-1]])
+        size = next(size for size in KEYS if size >= len(part))
+        values = before + part + part[-1:] * (size - len(part))
+        cursor: Any = conn.exec_driver_sql(_compiled(conn.dialect, build, size), values).cursor
         found += cursor.fetchall()
     return found
 

@@ -91,6 +91,13 @@ async def find_run(services: Services, run_id: str) -> Run:
     return run
 
 
+async def prepare_conversions(services: Services, run_id: str, conversion_ids: Sequence[str]) -> None:
+    """Decide conversions that the run will decide once more; what that comes to is noted then, in one row."""
+    for conversion_id in conversion_ids:
+        decide = partial(decide_in_run, conversion_id=conversion_id, run_id=run_id, now_ms=services.now_ms())
+        await services.db.write(decide)
+
+
 async def decide_conversions(services: Services, run_id: str, conversion_ids: Sequence[str]) -> list[Change]:
     """Decide conversions again for good, each in its own short transaction, and return what changed."""
     changes = []
@@ -103,8 +110,11 @@ async def decide_conversions(services: Services, run_id: str, conversion_ids: Se
 
 
 def _decide(conn: Connection, *, run_id: str, conversion_id: str, now_ms: int) -> Change | None:
-    """Decide one conversion again; the facts are read once more, so that nothing older than them is written."""
-    before = _stands(conn, conversion_id)
+    """Decide one conversion again; the facts are read once more, so that nothing older than them is written.
+
+    What changed is told against how it stood before the run, which may have decided it already.
+    """
+    before = _stood_before(conn, conversion_id, run_id)
     if before is None:
         return None
     decision = decide_in_run(conn, conversion_id, run_id=run_id, now_ms=now_ms)
@@ -127,6 +137,14 @@ def _stands(conn: Connection, conversion_id: str) -> Summary | None:
     if result is None:
         return None
     return msgspec.structs.replace(result.summary(), commissions=worth.posted_money(conn, conversion_id))
+
+
+def _stood_before(conn: Connection, conversion_id: str, run_id: str) -> Summary | None:
+    mine = store.decisions_of_run(conn, run_id, conversion_id)
+    result = facts_store.results_of(conn, [conversion_id], without=mine).get(conversion_id)
+    if result is None:
+        return None
+    return msgspec.structs.replace(result.summary(), commissions=worth.posted_money(conn, conversion_id, without=mine))
 
 
 async def note_changes(services: Services, changes: Sequence[Change]) -> None:

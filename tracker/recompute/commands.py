@@ -27,6 +27,12 @@ async def _find(services: Services, params: Params) -> Answer:
     return _shown(await apply.find_run(services, params["run_id"]))
 
 
+async def _prepare(services: Services, params: Params) -> Answer:
+    await apply.prepare_conversions(services, params["run_id"], params["conversion_ids"])
+    services.work.set()
+    return {}
+
+
 async def _decide(services: Services, params: Params) -> Answer:
     changes = await apply.decide_conversions(services, params["run_id"], params["conversion_ids"])
     services.work.set()
@@ -55,6 +61,7 @@ def _shown(run: Run) -> Answer:
 RUN_COMMANDS: dict[str, Callable[[Services, Params], Awaitable[Answer]]] = {
     "attribution run start": _start,
     "attribution run find": _find,
+    "attribution run prepare": _prepare,
     "attribution run decide": _decide,
     "attribution run note": _note,
     "attribution run finish batch": _finish_batch,

@@ -1,27 +1,29 @@
-"""The engine for one large machine: all clicks stream past DuckDB once, which keeps those that a batch asks for.
+"""The engine for one large machine: the keys of all clicks pass DuckDB once, which tells whose clicks a batch asks for.
 
-DuckDB gets the clicks from us, as Arrow; it opens no database of ours and loads no extension. It needs the extra
-"duckdb". Memory holds one piece of the clicks and one batch, DuckDB what MEMORY allows; the rest lies in files.
+DuckDB gets the keys from us, as Arrow; it opens no database of ours and loads no extension. Only the clicks it chose
+are then read whole, by their numbers. It needs the extra "duckdb". Memory holds one piece of the keys and one batch,
+DuckDB what MEMORY allows; the rest lies in files.
 """
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from tracker.clicks.touches import COLUMNS, PackedTouch, sort_touches
-from tracker.recompute.arrow import WANTED_SCHEMA, as_arrow, walk_clicks, wanted_rows
+from tracker.clicks.touches import read_numbered, sort_touches
+from tracker.recompute.arrow import WANTED_SCHEMA, as_arrow, walk_keys, wanted_rows
 from tracker.recompute.engines import Reader, Setting, spool, unspool
 from tracker.recompute.lookup import wanted_by
 from tracker.recompute.simulate import simulate
 from tracker.recompute.types import Batch, BatchResult
 
-MEMORY = "768MB"  # of DuckDB itself; with the interpreter and one piece of the clicks that stays below 2 GiB
-FETCHED = 20_000  # candidates taken back at once
-
-_NAMES = ", ".join(f"c.{name}" for name in COLUMNS)
+MEMORY = "768MB"  # of DuckDB itself; with the interpreter and one piece of the keys that stays below 2 GiB
+NOTED = 20_000  # visitors and clicks asked for that are noted at once; each time DuckDB writes to its file
+FETCHED = 100_000  # numbers of candidates taken back at once
 
 
 class DuckEngine:
@@ -39,10 +41,11 @@ class DuckEngine:
             found = _candidates(conn)
             head = next(found, None)
             for number in range(count):
-                rows: list[PackedTouch] = []
+                seqs: list[int] = []
                 if head is not None and head[0] == number:
-                    rows, head = head[1], next(found, None)
+                    seqs, head = head[1], next(found, None)
                 batch = unspool(setting.folder, number)
+                rows = await reader.read(partial(read_numbered, seqs=seqs))
                 touches = sort_touches(rows, *wanted_by(batch), numbers=setting.numbers)
                 yield batch, simulate(batch, setting.world, touches, setting.what_if)
         finally:
@@ -50,32 +53,34 @@ class DuckEngine:
 
     async def _spool(self, conn: "duckdb.DuckDBPyConnection", batches: AsyncIterator[Batch], setting: Setting) -> int:
         """Put batches into files and note which visitors and clicks each asks for."""
+        waiting: dict[str, list[Any]] = {"wanted_visitors": [], "wanted_clicks": []}
 
         async def see(batch: Batch, number: int) -> None:
-            for table, rows in zip(
-                ("wanted_visitors", "wanted_clicks"), wanted_rows(batch, number, setting), strict=True
-            ):
-                _insert(conn, table, rows)
+            for (table, held), rows in zip(waiting.items(), wanted_rows(batch, number, setting), strict=True):
+                held.extend(rows)
+                if len(held) >= NOTED:
+                    _insert(conn, table, held)
+                    held.clear()
 
-        return await spool(batches, setting.folder, see)
+        count = await spool(batches, setting.folder, see)
+        for table, held in waiting.items():
+            _insert(conn, table, held)
+        return count
 
     async def _walk(self, conn: "duckdb.DuckDBPyConnection", reader: Reader, setting: Setting) -> None:
-        """Hand all clicks over, piece by piece; DuckDB keeps those that some batch asks for."""
-        async for piece in walk_clicks(reader, setting):
+        """Hand all keys over, piece by piece; DuckDB notes the clicks that some batch asks for."""
+        async for piece in walk_keys(reader, setting):
             conn.register("piece", piece)
-            conn.execute(_KEEP_OF_VISITORS)
-            conn.execute(_KEEP_NAMED)
+            for keep in _KEEP:
+                conn.execute(keep)
             conn.unregister("piece")
 
 
-# The conversions are the small side: DuckDB hashes what is wanted and lets the clicks pass.
-_KEEP_OF_VISITORS = (
-    f"INSERT INTO candidates SELECT w.batch, {_NAMES} FROM piece c JOIN wanted_visitors w "  # noqa: S608  # Our names.
-    "ON w.program_number = c.program_number AND w.key = coalesce(c.visitor_key, c.click_key)"
-)
-_KEEP_NAMED = (
-    f"INSERT INTO candidates SELECT w.batch, {_NAMES} FROM piece c JOIN wanted_clicks w "  # noqa: S608  # Our names.
-    "ON w.program_number = c.program_number AND w.key = c.click_key"
+# What is wanted is the small side: DuckDB hashes one of the two and lets the other pass.
+_KEEP = tuple(
+    f"INSERT INTO candidates SELECT w.batch, k.seq FROM piece k JOIN {wanted} w "  # noqa: S608  # Our own names.
+    f"ON w.key = k.{key} AND w.program_number = k.program_number"
+    for wanted, key in (("wanted_visitors", "visitor_key"), ("wanted_clicks", "click_key"))
 )
 
 
@@ -95,10 +100,7 @@ def _open(folder: Path) -> "duckdb.DuckDBPyConnection":
     conn.execute("SET enable_progress_bar = false")
     for table in ("wanted_visitors", "wanted_clicks"):
         conn.execute(f"CREATE TABLE {table} (batch INTEGER, program_number INTEGER, key BLOB)")
-    conn.execute(
-        "CREATE TABLE candidates (batch INTEGER, seq BIGINT, program_number INTEGER, enrollment_number INTEGER, "
-        "click_key BLOB, visitor_key BLOB, livemode TINYINT, received_at_ms BIGINT, age_ms BIGINT, is_bot TINYINT)"
-    )
+    conn.execute("CREATE TABLE candidates (batch INTEGER, seq BIGINT)")
     return conn
 
 
@@ -109,13 +111,13 @@ def _insert(conn: "duckdb.DuckDBPyConnection", table: str, rows: list[Any]) -> N
         conn.unregister("rows_in")
 
 
-def _candidates(conn: "duckdb.DuckDBPyConnection") -> Iterator[tuple[int, list[PackedTouch]]]:
-    """Give what was kept, batch by batch."""
-    found = conn.execute(f"SELECT batch, {_NAMES} FROM candidates c ORDER BY batch, seq")  # noqa: S608  # Our names.
+def _candidates(conn: "duckdb.DuckDBPyConnection") -> Iterator[tuple[int, list[int]]]:
+    """Give the numbers of the clicks that were chosen, batch by batch."""
+    found = conn.execute("SELECT DISTINCT batch, seq FROM candidates ORDER BY batch, seq")
 
     def rows() -> Iterator[Any]:
         while piece := found.fetchmany(FETCHED):
             yield from piece
 
-    for number, kept in groupby(rows(), key=lambda row: row[0]):
-        yield number, [row[1:] for row in kept]
+    for number, chosen in groupby(rows(), key=itemgetter(0)):
+        yield number, [row[1] for row in chosen]

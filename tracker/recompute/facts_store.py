@@ -1,10 +1,10 @@
 """Queries of what batches are decided from; each is asked once a batch, in lists of at most ASKED_AT_ONCE ids."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, func, select, type_coerce
 
 from attribution.types import Credit
 from tracker.clicks.store import PAGE_MAX
@@ -13,7 +13,7 @@ from tracker.conversions.tables import bindings, conversions, credits, customers
 from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit
 from tracker.db.columns import Str
 from tracker.db.ids import id_from_bytes, id_to_bytes
-from tracker.db.rows import as_struct
+from tracker.db.rows import as_struct, in_order
 from tracker.ledger import store as ledger
 from tracker.ledger.holds import frozen_by
 from tracker.ledger.tables import transfers
@@ -65,15 +65,7 @@ def walk_conversions(conn: Connection, scope: Scope) -> list[Light]:
     """Return the decided leads and sales of a scope with what ties them to others."""
     leads = select(conversions.c.lead_id).where(conversions.c.lead_id.is_not(None)).distinct()
     named = {text for lead_id in conn.execute(leads).scalars() for text in (lead_id, _bare(lead_id))}
-    rows: list[Light] = []
-    after = 0
-    while True:
-        # Rows of a piece are let go of: a plan holds millions of conversions.
-        piece = conn.execute(_walk(scope).where(conversions.c.seq > after)).all()
-        rows += [_light(row, named) for row in piece]
-        if len(piece) < WALKED_AT_ONCE:
-            return rows
-        after = piece[-1].seq
+    return [_light(row, named) for row in _walk(conn, scope)]
 
 
 def load_world(conn: Connection, program_id: str | None) -> World:
@@ -106,10 +98,11 @@ def conversions_of(conn: Connection, keys: Sequence[bytes]) -> list[ConversionRo
 
 def conversions_with_ids(conn: Connection, ids: Sequence[str]) -> list[ConversionRow]:
     """Return conversions of any kind."""
+    query = select(*(conversions.c[name] for name in ConversionRow.__struct_fields__))
     return [
-        as_struct(ConversionRow, row)
+        in_order(ConversionRow, row)
         for part in _parts(ids)
-        for row in conn.execute(select(conversions).where(conversions.c.conversion_id.in_(part)))
+        for row in conn.execute(query.where(conversions.c.conversion_id.in_(part))).all()
     ]
 
 
@@ -131,8 +124,10 @@ def leads_numbered(conn: Connection, external_ids: Sequence[str]) -> list[Conver
     ]
 
 
-def results_of(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, StoredResult]:
-    """Return the decision that counts about each conversion."""
+def results_of(
+    conn: Connection, conversion_ids: Sequence[str], *, without: Collection[str] = frozenset()
+) -> dict[str, StoredResult]:
+    """Return the decision that counts about each conversion. Without: decisions that are passed over."""
     newest: dict[str, Any] = {}
     # Its keys are sorted, so this is what the explanation begins with; reading all of it would take most of the time.
     is_commissionable = type_coerce(decisions.c.explanation, Str).like('{"commissionable":true%')
@@ -145,13 +140,15 @@ def results_of(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, Sto
     )
     for part in _parts(list(dict.fromkeys(conversion_ids))):
         asked = query.where(decisions.c.conversion_id.in_(part))
-        for row in conn.execute(asked.order_by(decisions.c.conversion_id, decisions.c.version)):
-            newest[row.conversion_id] = row
+        for row in conn.execute(asked.order_by(decisions.c.conversion_id, decisions.c.version)).all():
+            if row.decision_id not in without:
+                newest[row[0]] = row
     parts: dict[str, list[StoredCredit]] = {}
     for part in _parts([row.decision_id for row in newest.values()]):
-        credited = select(credits).where(credits.c.decision_id.in_(part))
-        for row in conn.execute(credited.order_by(credits.c.decision_id, credits.c.position)):
-            parts.setdefault(row.decision_id, []).append(as_struct(StoredCredit, row))
+        credited = select(credits.c.decision_id, *(credits.c[name] for name in StoredCredit.__struct_fields__))
+        found = credited.where(credits.c.decision_id.in_(part)).order_by(credits.c.decision_id, credits.c.position)
+        for row in conn.execute(found).all():
+            parts.setdefault(row[0], []).append(in_order(StoredCredit, row[1:]))
     return {
         key: StoredResult(
             decision_id=row.decision_id,
@@ -171,10 +168,12 @@ def visitors_of(conn: Connection, customer_ids: Sequence[str]) -> dict[str, list
         query = select(identity_links.c.customer_id, identity_links.c.visitor_id).where(
             identity_links.c.customer_id.in_(part)
         )
-        for row in conn.execute(query.order_by(identity_links.c.customer_id, identity_links.c.visitor_id)):
-            known = found.setdefault(row.customer_id, [])
+        for customer_id, visitor_id in conn.execute(
+            query.order_by(identity_links.c.customer_id, identity_links.c.visitor_id)
+        ).all():
+            known = found.setdefault(customer_id, [])
             if len(known) < PAGE_MAX:
-                known.append(row.visitor_id)
+                known.append(visitor_id)
     return found
 
 
@@ -244,10 +243,44 @@ def count_conversions(conn: Connection, scope: Scope) -> int:
     return int(conn.execute(select(func.count()).select_from(conversions).where(*_is_in(scope))).scalar_one())
 
 
-def _walk(scope: Scope) -> Any:
+def _walk(conn: Connection, scope: Scope) -> Iterator[Any]:
+    """Give the rows of a scope in pieces, each in the order of an index: sorting it would read the whole rest anew.
+
+    Rows of a piece are let go of: a plan holds millions of conversions.
+    """
     wanted = ("seq", "conversion_id", "program_id", "livemode", "kind", "external_id", "customer_id", "lead_id")
-    query = select(*(conversions.c[name] for name in wanted)).where(*_is_in(scope))
-    return query.order_by(conversions.c.seq).limit(WALKED_AT_ONCE)
+    query = select(*(conversions.c[name] for name in wanted), conversions.c.occurred_at_ms).where(*_is_in(scope))
+    if scope.program_id is None:
+        yield from _in_pieces(conn, query)
+    elif scope.since_ms is None:
+        for livemode in (True, False):
+            yield from _in_pieces(conn, query.where(conversions.c.livemode == livemode))
+    else:
+        yield from _as_they_happened(conn, query, scope.since_ms)
+
+
+def _in_pieces(conn: Connection, query: Select[Any]) -> Iterator[Any]:
+    after = 0
+    while True:
+        behind = query.where(conversions.c.seq > after).order_by(conversions.c.seq)
+        piece = conn.execute(behind.limit(WALKED_AT_ONCE)).all()
+        yield from piece
+        if len(piece) < WALKED_AT_ONCE:
+            return
+        after = piece[-1].seq
+
+
+def _as_they_happened(conn: Connection, query: Select[Any], since_ms: int) -> Iterator[Any]:
+    at_ms, after = since_ms, 0
+    occurred, seq = conversions.c.occurred_at_ms, conversions.c.seq
+    while True:
+        # The first condition leads into the index, the second past what was given.
+        behind = query.where(occurred >= at_ms, (occurred > at_ms) | (seq > after)).order_by(occurred, seq)
+        piece = conn.execute(behind.limit(WALKED_AT_ONCE)).all()
+        yield from piece
+        if len(piece) < WALKED_AT_ONCE:
+            return
+        at_ms, after = piece[-1].occurred_at_ms, piece[-1].seq
 
 
 def _is_in(scope: Scope) -> list[ColumnElement[bool]]:

@@ -6,6 +6,7 @@ later, and whatever that moves is decided once more. Every engine ends here; eng
 
 from collections import deque
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -28,11 +29,13 @@ def simulate(batch: Batch, world: World, touches: Touches, what_if: WhatIf) -> B
     return _Simulation(batch, world, touches, what_if).run()
 
 
-def keep_ends(touches: Sequence[Touch]) -> list[Touch]:
-    """Return touches in their order, of more than TOUCHES_MAX the first half and the last half, as deciding does."""
-    ordered = sorted(touches, key=lambda touch: (touch.at_ms, touch.seq))
+def keep_ends(touches: Sequence[Touch]) -> Sequence[Touch]:
+    """Return touches; of more than TOUCHES_MAX the first half and the last half, in their order, as deciding does."""
+    if len(touches) <= TOUCHES_MAX:
+        return touches
+    ordered = sorted(touches, key=attrgetter("at_ms", "seq"))
     half = TOUCHES_MAX // 2
-    return ordered if len(ordered) <= TOUCHES_MAX else ordered[:half] + ordered[-half:]
+    return ordered[:half] + ordered[-half:]
 
 
 def summarize(decision: Decision) -> Summary:
@@ -100,23 +103,26 @@ class _Simulation:
 
     def _known(self, member: Member) -> Known:
         row = member.row
-        touches: list[Touch] = []
+        found: list[Touch] = []
         for visitor in member.visitors:
-            touches += self._touches.by_visitor.get((row.program_id, visitor), ())
-        touches = keep_ends(touches)
-        clicks = (self._touches.by_click.get((row.program_id, named)) for named in member.named)
-        click = next((each for each in clicks if each is not None), None)
+            found += self._touches.by_visitor.get((row.program_id, visitor), ())
+        touches = tuple(keep_ends(found))
+        click = self._click(member) if member.named else None
         if click is not None and click not in touches:
-            touches.append(click)
+            touches = (*touches, click)
         bound = None if row.customer_id is None else self._bindings.get(row.customer_id)
         return Known(
             visitors=frozenset(member.visitors),
-            touches=tuple(touches),
+            touches=touches,
             named=None if click is None else click.touch_id,
             codes=member.codes,
             inherited=self._inherited(member),
-            binding=binding_for(row, bound),
+            binding=None if bound is None else binding_for(row, bound),
         )
+
+    def _click(self, member: Member) -> Touch | None:
+        clicks = (self._touches.by_click.get((member.row.program_id, named)) for named in member.named)
+        return next((each for each in clicks if each is not None), None)
 
     def _inherited(self, member: Member) -> tuple[Credit, ...] | None:
         if member.lead_id is None:
@@ -156,11 +162,13 @@ class _Simulation:
     def _result(self) -> BatchResult:
         differing = []
         digests = []
-        for key, (decision, _) in self._decided.items():
+        for key, (decision, after) in self._decided.items():
             digest = checksum.digest_of(decision)
             digests.append(digest)
-            after = summarize(decision)
-            if after != self._members[key].stored:
+            member = self._members[key]
+            if not self._is_free(member):
+                after = summarize(decision)  # noqa: PLW2901  # What stands is not what was decided.
+            if after != member.stored:
                 differing.append(Outcome(conversion_id=key, digest=digest, after=after))
         return BatchResult(
             number=self._batch.number,

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
+from tracker.conversions.tables import decisions
 from tracker.db.rows import fields_of
 from tracker.recompute.tables import attribution_changes, attribution_runs
 from tracker.recompute.types import BatchResult, Change, Run, Summary, WhatIf
@@ -54,6 +55,14 @@ def insert_changes(conn: Connection, changes: Sequence[Change]) -> None:
     new = [change for change in changes if (change.run_id, change.conversion_id) not in known]
     if new:
         conn.execute(insert(attribution_changes), [_values(change) for change in new])
+
+
+def decisions_of_run(conn: Connection, run_id: str, conversion_id: str) -> set[str]:
+    """Return the decisions a run made about a conversion."""
+    query = select(decisions.c.decision_id).where(
+        decisions.c.conversion_id == conversion_id, decisions.c.run_id == run_id
+    )
+    return set(conn.execute(query).scalars())
 
 
 def known_changes(conn: Connection, changes: Sequence[Change]) -> set[tuple[str, str]]:

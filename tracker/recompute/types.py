@@ -132,6 +132,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     def program_as_of(self, program_id: str, at_ms: int) -> Program:
         """Return a program with the terms in force at an instant; before the first version, with the first."""
         terms = self.terms[program_id]
+        if terms[-1][0] <= at_ms:  # by far the most: what happened under the terms of today
+            return terms[-1][1]
         begun = [program for from_ms, program in terms if from_ms <= at_ms]
         return begun[-1] if begun else terms[0][1]
 

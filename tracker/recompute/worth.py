@@ -3,7 +3,7 @@
 Runs, the command line and previews of settings ask here; nothing is posted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection
@@ -56,10 +56,15 @@ def due_money(
     return _summed((each.enrollment_id, each.currency, each.amount_minor) for each in due)
 
 
-def posted_money(conn: Connection, conversion_id: str) -> tuple[Money, ...]:
-    """Return what is posted for a conversion, reversals taken off, noughts left out."""
+def posted_money(conn: Connection, conversion_id: str, *, without: Collection[str] = frozenset()) -> tuple[Money, ...]:
+    """Return what is posted for a conversion, reversals taken off, noughts left out.
+
+    Without: decisions whose postings are left out.
+    """
     lines = ledger.lines_of_conversion(conn, conversion_id)
-    return _summed((line.enrollment_id, line.currency, line.amount_minor) for line in lines)
+    return _summed(
+        (line.enrollment_id, line.currency, line.amount_minor) for line in lines if line.decision_id not in without
+    )
 
 
 def refunded_of(conn: Connection, row: ConversionRow) -> int:

@@ -55,6 +55,12 @@ class RequestWriter:
         """Return a run that is to go on."""
         return msgspec.convert(await self._to.request("attribution run find", {"run_id": run_id}), Run)
 
+    async def prepare(self, run_id: str, conversion_ids: Sequence[str]) -> None:
+        """Decide conversions that will be decided once more."""
+        for start in range(0, len(conversion_ids), DECIDED_AT_ONCE):
+            part = list(conversion_ids[start : start + DECIDED_AT_ONCE])
+            await self._to.request("attribution run prepare", {"run_id": run_id, "conversion_ids": part})
+
     async def decide(self, run_id: str, conversion_ids: Sequence[str]) -> None:
         """Decide conversions again for good."""
         for start in range(0, len(conversion_ids), DECIDED_AT_ONCE):

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from attribution.types import Level, Outcome, Reason
+from attribution.types import Level, Outcome, Reason, Via
 from tracker.admin import review_labels
 from tracker.admin.explanations import SENTENCE, considered, reason_sentence
 from tracker.i18n.translator import translator_of
@@ -61,6 +61,7 @@ def test_touches_left_out_of_a_long_journey_are_one_line():
 
 def test_words_cover_every_level_and_outcome_and_no_reason_is_left_over():
     assert set(SENTENCE) == set(get_args(Reason))
+    assert set(review_labels.VIA) == set(review_labels.VIA_TEXT) == set(get_args(Via))
     assert set(review_labels.LEVEL) == set(get_args(Level))
     assert set(review_labels.OUTCOME) == set(get_args(Outcome))
 
@@ -94,6 +95,7 @@ def test_page_says_why_this_partner_and_how_the_sum_adds_up(owner, shop, world):
     assert "40 days before the conversion; clicks count for 30 days." in page.text
     assert "A program made this click" in page.text
     assert "It took the whole credit." in page.text
+    assert "The visitor&#39;s own clicks earned it. Model: Last click." in page.text
     assert "No partner of any program has this code." in page.text
     assert page.text.index("40 days before") < page.text.index("It took the whole credit.")
     assert f'href="/admin/clicks/{shop.program_id}/good"' in page.text

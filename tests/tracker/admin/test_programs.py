@@ -154,6 +154,50 @@ def test_own_weights_are_published_shown_and_given_back_by_the_form(owner, world
     assert re.search(r'name="custom_between"[^>]*value="1"', again)
 
 
+def fold_of(page, name):
+    """The fold that a field lies in, as it begins."""
+    return re.findall(r"<details[^>]*>", page[: page.index(f'name="{name}"')])[-1]
+
+
+def test_weights_and_half_life_are_published_and_their_fold_is_open_where_the_model_needs_them(owner, world):
+    path = f"/admin/programs/{world.program.program_id}"
+    closed = owner.get(f"{path}/terms").text
+    assert "open" not in fold_of(closed, "position_weights")
+    assert re.search(r'name="position_weights"[^>]*value="2/5 1/5 2/5"', closed)
+    assert re.search(r'name="half_life_days"[^>]*value="7"', closed)
+
+    for model in ("position_based", "time_decay"):
+        fields = {"model": model, "position_weights": "0,5 1/4 1/4", "half_life_days": "14"}
+        owner.send(f"{path}/terms", **{**TERMS, **fields})
+        again = owner.get(f"{path}/terms").text
+
+        assert "open" in fold_of(again, "half_life_days"), model
+        assert re.search(r'name="position_weights"[^>]*value="0.5 1/4 1/4"', again)
+        assert re.search(r'name="half_life_days"[^>]*value="14"', again)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"position_weights": "1/2 1/2"}, "position_weights"),
+        ({"position_weights": "1/2 1/2 1/2"}, "position_weights"),
+        ({"position_weights": "much 0 1"}, "position_weights"),
+        ({"position_weights": "-1 1 1"}, "position_weights"),
+        ({"half_life_days": "0"}, "half_life_days"),
+        ({"half_life_days": "1e3"}, "half_life_days"),
+    ],
+    ids=["two", "sum of 1.5", "word", "negative", "none", "no whole number"],
+)
+def test_impossible_weights_are_refused_beside_their_field(owner, world, fields, field):
+    path = f"/admin/programs/{world.program.program_id}/terms"
+
+    page = owner.send(path, **{**TERMS, "model": "position_based", **fields})
+
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+    assert "open" in fold_of(page.text, field)
+
+
 def test_own_weights_stay_while_another_model_is_in_force(owner, world):
     path = f"/admin/programs/{world.program.program_id}"
     owner.send(f"{path}/terms", **{**TERMS, **OWN})

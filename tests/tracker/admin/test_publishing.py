@@ -74,6 +74,9 @@ def test_changed_attribution_shows_first_what_it_would_have_done(owner, shop, ri
     assert page.text.index("Boris &amp;") < page.text.index("Мария"), "who would lose comes first"
     assert len(re.findall(r'<a href="/admin/conversions/cnv_[0-9a-f]{32}">A-\d</a>', page.text)) == 2
     assert "<b>Sons" not in page.text
+    # Each example says whose commission it is, before and after.
+    assert page.text.count("commission of Boris &amp; &lt;b&gt;Sons&lt;/b&gt;: €20.00") == 2
+    assert page.text.count("commission of Мария Иванова: €20.00") == 2
 
 
 def test_what_was_typed_comes_back_and_is_what_gets_published(owner, shop, rivals, terms, world):

@@ -125,6 +125,8 @@ def story(world: Any) -> list[tuple[str, str, Any]]:
         ask("GET", f"/v1/{name}", at=f"/v1/{name}?nonsense=1")
         ask("GET", f"/v1/{name}/{{id}}", at=f"/v1/{name}/nothing")
         ask("GET", f"/v1/{name}", key="sk_live_wrong")
+    ask("GET", "/v1/reports/models")
+    ask("GET", "/v1/reports/models", at="/v1/reports/models?occurred_at[gte]=never")
     case = world.api("GET", "/v1/cases").json()["data"][0]["id"]
     path = "/v1/cases/{id}/verdict"
     verdict = {"verdict": "legitimate", "action": "clear", "reason_code": "explained", "public_text": "Thanks."}

@@ -28,7 +28,7 @@ ODD_VALUES: list[Any] = [
 PATHS = [
     "/v1/track/sale", "/v1/track/lead", "/v1/track/refund", "/v1/test/clock", "/v1/conversions", "/v1/commissions",
     "/v1/clicks", "/v1/cases", "/v1/conversions/{id}", "/v1/commissions/{id}", "/v1/clicks/{id}", "/v1/cases/{id}",
-    "/v1/cases/{id}/verdict", "/v1/events", "/v1/events/{id}", "/v1/docs", "/v1/openapi.json", "/r/e", "/r/to/{id}", "/r/to/anna", "/r/x.js", "/r/px", "/r/pb/{id}", "/r/pb/{key}", "/v1/track/click", "/v1/nowhere", "/healthz", "/readyz",
+    "/v1/cases/{id}/verdict", "/v1/events", "/v1/events/{id}", "/v1/reports/models", "/v1/docs", "/v1/openapi.json", "/r/e", "/r/to/{id}", "/r/to/anna", "/r/x.js", "/r/px", "/r/pb/{id}", "/r/pb/{key}", "/v1/track/click", "/v1/nowhere", "/healthz", "/readyz",
 ]  # fmt: skip
 HEADERS = [
     "Idempotency-Key", "X-Forwarded-For", "Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Dest", "Sec-Purpose", "Sec-GPC",
@@ -37,7 +37,8 @@ HEADERS = [
 ]  # fmt: skip
 QUERIES = [
     "limit", "starting_after", "wait", "filter[status]", "filter[kind]", "filter[external_id]", "filter[visitor_id]",
-    "filter[conversion_id]", "filter[verdict]", "filter[source]", "filter[code]", "created_at[gte]", "created_at[lte]", "url", "sub1", "via", "utm_source",
+    "filter[conversion_id]", "filter[verdict]", "filter[source]", "filter[code]", "created_at[gte]", "created_at[lte]", "occurred_at[gte]", "occurred_at[lte]",
+    "filter[currency]", "url", "sub1", "via", "utm_source",
     "k", "r", "u", "c", "click_id", "status", "amount", "payout", "currency", "txid", "sale_status",
 ]  # fmt: skip
 

@@ -10,6 +10,7 @@ from tracker.conversions import store
 from tracker.conversions.late import AT_ONCE, DECIDE
 from tracker.conversions.process import process
 from tracker.jobs import store as jobs
+from tracker.recompute import facts_store
 from tracker.recompute.facts_store import walk_conversions
 from tracker.recompute.types import Scope
 
@@ -91,7 +92,7 @@ def test_touches_are_found_by_index_for_one_and_for_many(world, sold: str) -> No
     plans = [plan for statement, plan in plans_of(world, find) if "FROM clicks" in statement]
 
     assert len(plans) == 2
-    assert "sqlite_autoindex_clicks_1 (click_key=?)" in plans[0]
+    assert "sqlite_autoindex_clicks_1 (click_key=? AND program_number=?)" in plans[0]
     assert "ix_clicks_visitor (visitor_key=?)" in plans[1]
 
 
@@ -101,4 +102,24 @@ def test_what_happened_since_an_instant_is_found_by_index(world, sold: str) -> N
     (_, leads), (_, walk) = plans_of(world, lambda conn: walk_conversions(conn, scope))
 
     assert "USING COVERING INDEX ix_conversions_lead" in leads
-    assert "SEARCH conversions USING" in walk
+    assert "ix_conversions_occurred (program_id=? AND occurred_at_ms>?)" in walk
+
+
+@pytest.mark.parametrize("has_program", [True, False], ids=["program", "everything"])
+@pytest.mark.parametrize("since_ms", [1, None], ids=["since", "all"])
+def test_walks_through_conversions_are_in_the_order_of_an_index(
+    world, sold: str, monkeypatch, has_program, since_ms
+) -> None:
+    monkeypatch.setattr(facts_store, "WALKED_AT_ONCE", 1)
+    program_id = world.program_id if has_program else None
+    scope = Scope(program_id=program_id, since_ms=since_ms, click_watermark=9, conversion_watermark=9)
+    found: list[Any] = []
+
+    plans = plans_of(world, lambda conn: found.extend(walk_conversions(conn, scope)))
+
+    assert sorted(row.seq for row in found) == [1, 2], "piece by piece, everything once"
+    walks = [plan for statement, plan in plans if "FROM conversions" in statement and "DISTINCT" not in statement]
+    assert len(walks) >= 3
+    for plan in walks:
+        # Those of one instant may be sorted by their numbers.
+        assert "TEMP B-TREE" not in plan.replace("USE TEMP B-TREE FOR RIGHT PART OF ORDER BY", ""), plan

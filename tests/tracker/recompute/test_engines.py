@@ -39,7 +39,7 @@ def test_duckdb_decides_as_the_indexes_do(story, recompute, tools) -> None:
 def test_the_size_of_batches_decides_nothing(story, recompute, monkeypatch, size: int) -> None:
     wanted = recompute(story, is_dry_run=True)
     monkeypatch.setattr(plan, "BATCH_MIN", size)
-    monkeypatch.setattr("tracker.recompute.arrow.PIECE", 5)
+    monkeypatch.setattr("tracker.recompute.arrow.KEYS_PIECE", 5)
 
     assert recompute(story, is_dry_run=True)["result_digest"] == wanted["result_digest"]
     assert recompute(story, is_dry_run=True, engine="duckdb")["result_digest"] == wanted["result_digest"]

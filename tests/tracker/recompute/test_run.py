@@ -211,6 +211,41 @@ def test_a_binding_that_moves_takes_the_customers_later_sales_along(teller, tool
     assert world.read(verify).ok
 
 
+def test_a_lead_decided_twice_in_a_run_leaves_one_change_from_first_to_last(teller, tools, recompute) -> None:
+    """A sale before its lead needs the lead's credit first; another sale then binds the customer, and so the lead."""
+    world = teller.world
+    lead_number, person = world.number("lead"), {"external_id": "twice"}
+    heir = teller.sale(100, lead_id=lead_number)
+    binding = teller.sale(80, customer=person, visitor_id="twice-visitor")
+    lead = teller.sale(60, kind="lead", external_id=lead_number, customer=person, visitor_id="twice-visitor")
+    world.settle()
+    with tools.later(world, tools.LATE):
+        teller.click("ANNA", 200, c="twice-visitor")
+        world.settle()
+
+    told = recompute(world)
+
+    runs_decisions = world.read(
+        lambda conn: conn.execute(
+            select(func.count())
+            .select_from(decisions)
+            .where(decisions.c.conversion_id == lead, decisions.c.run_id == told["run_id"])
+        ).scalar_one()
+    )
+    assert runs_decisions == 2, "without the odd order this test would prove nothing"
+    changes = {change.conversion_id: change for change in world.read(lambda conn: changes_in(conn, told["run_id"]))}
+    assert set(changes) == {heir, binding, lead}
+    assert (changes[lead].before.status, changes[lead].before.commissions) == ("unattributed", ())
+    assert changes[lead].after.via == "binding"
+    newest = world.read(lambda conn: conversions.newest_decision(conn, lead))
+    assert changes[lead].decision_id == newest.decision_id
+    assert newest.via == "binding"
+
+
+def changes_in(conn: Any, run_id: str) -> Any:
+    return store.list_changes(conn, run_id)
+
+
 def test_a_sale_inherits_what_its_lead_is_credited_now(teller, tools, recompute) -> None:
     world = teller.world
     visitor, lead_number = world.number("visitor"), world.number("lead")

@@ -32,6 +32,7 @@ UNCONFIRMED_POINTS_MAX = REVIEW_FROM - 1
 # A household looks like a self-referral; alone it stays a note.
 SELF_NETWORK = "self_network"
 SELF_NETWORK_ALONE_MAX_PPM = 450_000
+HABIT_OF_ADDRESS = "same_ip_repeat"
 
 
 class Factor(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,13 +103,18 @@ def _points(fired: list[Finding]) -> int:
 
 
 def _factor(finding: Finding, fired: list[Finding]) -> int:
-    """Return the factor that counts: self_network is cut unless another family confirms it.
+    """Return the factor that counts: self_network is cut unless something else confirms it.
 
-    Another network rule confirms nothing: it sees the same shared address.
+    Another network rule sees the same shared address and confirms nothing, but for the habit: new people on day after
+    day from the partner's own address are no visitors.
     """
-    if finding.rule != SELF_NETWORK or any(other.family != finding.family for other in fired):
+    if finding.rule != SELF_NETWORK or any(_confirms_home(other) for other in fired):
         return finding.factor_ppm
     return min(finding.factor_ppm, SELF_NETWORK_ALONE_MAX_PPM)
+
+
+def _confirms_home(other: Finding) -> bool:
+    return other.family != "network" or other.rule == HABIT_OF_ADDRESS
 
 
 def _largest_by_rule(fired: list[Finding]) -> dict[str, Finding]:

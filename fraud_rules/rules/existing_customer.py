@@ -63,7 +63,7 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
 
 
 def _is_registered_again(facts: Facts) -> bool:
-    """Say whether the mailbox registered before in another spelling: that is dup_person_email's, one fact counts once."""
+    """Say whether the mailbox registered before in another spelling: dup_person_email's, one fact counts once."""
     own = (facts.subject.email or "").strip().lower()
     return any((lead.email or "").strip().lower() != own for lead in facts.same_person_leads or ())
 

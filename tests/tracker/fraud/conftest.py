@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import math
 
 import pytest
 
@@ -57,9 +58,8 @@ class Town:
         self.count = 0
         self.partner("crowd")
         # Thirty days in which nothing happens but honest referrals through another partner.
-        for day in range(30):
-            for turn in range(3):
-                self.lead(f"past{day}-{turn}", partner="crowd", at_h=24 * day + 5 * turn)
+        for number, at_h in enumerate(self.arrivals(90, 7.5)):
+            self.lead(f"past{number}", partner="crowd", at_h=at_h)
         self.now_h = 24 * 30
 
     def partner(self, partner_id, **fields):
@@ -99,6 +99,15 @@ class Town:
 
     def sale(self, name, **fields):
         self.lead(name, type="sale", **{"amount": 5000, "currency": "EUR"} | fields)
+
+    @staticmethod
+    def arrivals(count, mean_h):
+        """Return hours at which people come by chance: exponential gaps drawn by the golden ratio."""
+        at, instants = 0.0, []
+        for number in range(count):
+            instants.append(at)
+            at -= math.log(1 - (number * 0.6180339887 + 0.3) % 1) * mean_h
+        return instants
 
     def login(self, partner, at_h=0, **fields):
         agent = AGENTS[fields.pop("agent", "firefox")]

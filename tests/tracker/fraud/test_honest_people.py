@@ -10,8 +10,8 @@ MOBILES = ("iphone", "pixel", "samsung", "iphone17", "pixel_old", "mac", "chrome
 
 
 def test_nobody_is_held_in_a_quiet_town(town):
-    for hour in range(40):
-        town.lead(f"L{hour}", at_h=hour * 7)
+    for number, at_h in enumerate(town.arrivals(40, 7)):
+        town.lead(f"L{number}", at_h=at_h)
 
     assert town.held() == set()
 
@@ -37,8 +37,8 @@ def test_one_order_from_no_home(town, ip):
 
 @pytest.mark.parametrize("people", [5, 12, 25])
 def test_a_workshop_behind_one_address(town, people):
-    for seat in range(people):
-        town.lead(f"L{seat}", at_h=seat * 0.08, ip="198.18.200.7", agent=MOBILES[seat % len(MOBILES)])
+    for seat, at_h in enumerate(town.arrivals(people, 0.08)):
+        town.lead(f"L{seat}", at_h=at_h, ip="198.18.200.7", agent=MOBILES[seat % len(MOBILES)])
 
     assert town.held() == set()
 
@@ -52,9 +52,9 @@ def test_a_family_that_follows_one_link(town):
 
 def test_a_shops_tablet(town):
     # A partner with a counter: customers type into the same tablet all week.
-    for guest in range(14):
+    for guest, at_h in enumerate(town.arrivals(14, 11)):
         town.lead(
-            f"L{guest}", at_h=guest * 11.3, ip="198.18.200.9", agent="mac", device_id="tablet",
+            f"L{guest}", at_h=at_h, ip="198.18.200.9", agent="mac", device_id="tablet",
             customer={"phone": f"+4917{guest * 7919 % 10**8:08d}"},
         )  # fmt: skip
 
@@ -84,22 +84,22 @@ def test_a_friend_who_visits_the_partner(town):
 
 
 def test_colleagues_in_an_office(town):
-    for desk in range(8):
-        town.lead(f"L{desk}", at_h=desk * 0.4, ip="100.64.0.5", agent=("chrome", "edge", "mac")[desk % 3])
+    for desk, at_h in enumerate(town.arrivals(8, 0.4)):
+        town.lead(f"L{desk}", at_h=at_h, ip="100.64.0.5", agent=("chrome", "edge", "mac")[desk % 3])
 
     assert town.held() == set()
 
 
 def test_students_on_a_campus(town):
-    for seat in range(15):
-        town.lead(f"L{seat}", at_h=seat * 0.3, ip="100.65.0.5", agent=MOBILES[seat % len(MOBILES)])
+    for seat, at_h in enumerate(town.arrivals(15, 0.3)):
+        town.lead(f"L{seat}", at_h=at_h, ip="100.65.0.5", agent=MOBILES[seat % len(MOBILES)])
 
     assert town.held() == set()
 
 
 def test_a_mobile_carrier(town):
-    for seat in range(8):
-        town.lead(f"L{seat}", at_h=seat * 1.7, ip="198.19.0.5", agent=MOBILES[seat % 5])
+    for seat, at_h in enumerate(town.arrivals(8, 1.7)):
+        town.lead(f"L{seat}", at_h=at_h, ip="198.19.0.5", agent=MOBILES[seat % 5])
 
     assert town.held() == set()
 
@@ -122,10 +122,8 @@ def test_a_crm_import(town):
 
 
 def test_an_influencers_evening(town):
-    for viewer in range(60):
-        # Pseudo-random gaps: the golden ratio spreads evenly and without rhythm.
-        gap = (viewer * 0.6180339) % 1
-        town.lead(f"L{viewer}", at_h=viewer * 0.05 + gap * 0.2, agent=MOBILES[int(viewer * 1.618 * 3) % len(MOBILES)])
+    for viewer, at_h in enumerate(town.arrivals(60, 0.05)):
+        town.lead(f"L{viewer}", at_h=at_h, agent=MOBILES[int(viewer * 1.618 * 3) % len(MOBILES)])
 
     assert town.held() == set()
 
@@ -176,16 +174,16 @@ def test_seasonal_returns(town):
 
 
 def test_fans_of_a_promo_code(town):
-    for number in range(9):
-        town.lead(f"L{number}", at_h=number * 2.3, click_s=None, promo_code="IVAN10")
+    for number, at_h in enumerate(town.arrivals(9, 2.3)):
+        town.lead(f"L{number}", at_h=at_h, click_s=None, promo_code="IVAN10")
 
     assert town.held() == set()
 
 
 def test_a_school_names_its_mailboxes_alike(town):
-    for number in range(6):
+    for number, at_h in enumerate(town.arrivals(6, 5.1)):
         town.lead(
-            f"L{number}", at_h=number * 5.1, ip="100.65.0.7", agent=MOBILES[number],
+            f"L{number}", at_h=at_h, ip="100.65.0.7", agent=MOBILES[number],
             customer={"email": f"s20{number + 11}@gymnasium-nord.example"},
         )  # fmt: skip
 

@@ -23,38 +23,38 @@ def test_own_mailbox(town, email):
 
 def test_own_home_under_other_names(town):
     town.login("ivan", ip="198.18.200.3", agent="chrome", device_id="own")
-    for number in range(4):
-        town.lead(f"L{number}", at_h=number * 26, ip="198.18.200.3", agent="chrome", device_id=f"incognito{number}")
+    for number, at_h in enumerate(town.arrivals(4, 26)):
+        town.lead(f"L{number}", at_h=at_h, ip="198.18.200.3", agent="chrome", device_id=f"incognito{number}")
 
     assert caught(town, names("L", 4)) >= 0.5
 
 
 def test_a_household_ring(town):
     town.login("ivan", ip="198.18.200.3", agent="chrome")
-    for number in range(6):
-        town.lead(f"L{number}", at_h=number * 2, ip="198.18.200.3", agent=("chrome", "iphone")[number % 2])
+    for number, at_h in enumerate(town.arrivals(6, 2)):
+        town.lead(f"L{number}", at_h=at_h, ip="198.18.200.3", agent=("chrome", "iphone")[number % 2])
 
     assert caught(town, names("L", 6)) >= 0.5
 
 
 def test_a_farm_behind_one_address(town):
-    for number in range(10):
-        town.lead(f"L{number}", at_h=number * 0.2, ip="198.18.200.3", agent="chrome", device_id="one")
+    for number, at_h in enumerate(town.arrivals(10, 0.2)):
+        town.lead(f"L{number}", at_h=at_h, ip="198.18.200.3", agent="chrome", device_id="one")
 
     assert caught(town, names("L", 10)) == 1
 
 
 def test_a_farm_that_forgets_its_cookies(town):
-    for number in range(10):
-        town.lead(f"L{number}", at_h=number * 0.2, ip="198.18.200.3", agent="chrome", device_id=f"new{number}")
+    for number, at_h in enumerate(town.arrivals(10, 0.2)):
+        town.lead(f"L{number}", at_h=at_h, ip="198.18.200.3", agent="chrome", device_id=f"new{number}")
 
     assert caught(town, names("L", 10)) == 1
 
 
 def test_a_farm_in_a_data_centre(town):
-    for number in range(12):
+    for number, at_h in enumerate(town.arrivals(12, 0.5)):
         town.lead(
-            f"L{number}", at_h=number * 0.5, ip=f"203.0.113.{number + 1}", agent="chrome", click_s=8,
+            f"L{number}", at_h=at_h, ip=f"203.0.113.{number + 1}", agent="chrome", click_s=8,
             customer={"email": f"user{number + 31}@mailinator.com"},
         )  # fmt: skip
 
@@ -62,9 +62,9 @@ def test_a_farm_in_a_data_centre(town):
 
 
 def test_a_farm_behind_rotating_vpn(town):
-    for number in range(30):
+    for number, at_h in enumerate(town.arrivals(30, 3.1)):
         town.lead(
-            f"L{number}", at_h=number * 3.1, ip=f"192.0.2.{number + 1}", agent="chrome",
+            f"L{number}", at_h=at_h, ip=f"192.0.2.{number + 1}", agent="chrome",
             device_id="one" if number % 2 else f"new{number}",
         )  # fmt: skip
 
@@ -79,18 +79,16 @@ def test_a_bonus_hunter_with_spellings_and_one_phone(town):
 
 
 def test_clicks_of_programs(town):
-    for number in range(8):
-        town.lead(f"L{number}", at_h=number * 4, click={"user_agent": "python-requests/2.32"})
+    for number, at_h in enumerate(town.arrivals(8, 4)):
+        town.lead(f"L{number}", at_h=at_h, click={"user_agent": "python-requests/2.32"})
 
     assert caught(town, names("L", 8)) == 1
 
 
 @pytest.mark.parametrize("dest", ["image", "iframe"])
 def test_stuffed_clicks(town, dest):
-    for number in range(12):
-        town.sale(
-            f"S{number}", at_h=number * 4, click={"headers": {"sec-fetch-dest": dest, "sec-fetch-mode": "no-cors"}}
-        )
+    for number, at_h in enumerate(town.arrivals(12, 4)):
+        town.sale(f"S{number}", at_h=at_h, click={"headers": {"sec-fetch-dest": dest, "sec-fetch-mode": "no-cors"}})
 
     assert caught(town, names("S", 12)) == 1
 
@@ -105,10 +103,10 @@ def test_checkout_hijack(town):
 
 
 def test_a_refund_cycle(town):
-    for number in range(12):
-        town.sale(f"S{number}", at_h=number * 10)
+    for number, at_h in enumerate(town.arrivals(12, 10)):
+        town.sale(f"S{number}", at_h=at_h)
         town.tell("refund", 360 + number * 10, external_id=f"R{number}", refund_of=f"S{number}", amount=5000)
-    for number in range(30):
-        town.sale(f"honest{number}", partner="crowd", at_h=number * 4)
+    for number, at_h in enumerate(town.arrivals(30, 4)):
+        town.sale(f"honest{number}", partner="crowd", at_h=at_h)
 
     assert caught(town, names("S", 12)) >= 0.7

@@ -20,10 +20,11 @@ from tracker.admin.policy import action, page
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
 from tracker.cases import store
+from tracker.cases.claims import CaseNotFoundError, claim_case, unclaim_case
 from tracker.cases.decide import CaseConflictError, VerdictRefusedError
 from tracker.cases.reasons import REASONS, reasons_for
-from tracker.cases.review import TEXT_MAX, CaseNotFoundError, claim_case, give_verdict, unclaim_case
-from tracker.cases.types import VERDICTS_OF, Action, CaseRow, CaseStatus, QueueRow, ReviewResult
+from tracker.cases.review import TEXT_MAX, give_verdict
+from tracker.cases.types import VERDICTS_OF, Action, CaseRow, CaseStatus, Proposed, QueueRow, ReviewResult
 from tracker.i18n.messages import Message, msg
 from tracker.programs import store as programs
 from tracker.users import store as users
@@ -250,8 +251,10 @@ def _back(visit: Visit, row: CaseRow) -> str:
     return _queue(row) if visit.form.get("back") == "queue" else f"/admin/cases/{row.case_id}"
 
 
-def _what_changed(visit: Visit, result: ReviewResult) -> Message:
+def _what_changed(visit: Visit, result: ReviewResult | Proposed) -> Message:
     """Return the notice after a verdict: what it did to conversions and money."""
+    if isinstance(result, Proposed):
+        return msg("Over the program's limit: a second person must confirm it. Nothing has moved yet.")
     moved = visit.speech.ngettext("%(count)s conversion", "%(count)s conversions", len(result.statuses))
     if result.verdict.action == "hold":
         return msg("Held on until %(day)s: everything stays frozen.", day=visit.speech.date(result.case.due_at_ms))

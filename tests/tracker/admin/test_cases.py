@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tracker.cases import store
-from tracker.cases.review import claim_case, preview
+from tracker.cases.claims import claim_case
+from tracker.cases.review import preview
 from tracker.conversions import store as conversions
 
 DAY_MS = 86_400_000
@@ -270,7 +271,9 @@ def test_next_case_is_never_a_colleague_s(owner, shop):
     shop.crowd()
     other = next(row.case.case_id for row in shop.cases() if row.case.case_id != case_id)
     somebody = "user:usr_" + "0" * 32
-    shop.client.portal.call(lambda: claim_case(shop.services.db, case_id=other, actor=somebody, now_ms=1))
+    shop.client.portal.call(
+        lambda: claim_case(shop.services.db, case_id=other, actor=somebody, now_ms=shop.services.now_ms())
+    )
 
     assert str(judge(owner, case_id, "clear").url).endswith("/admin/cases")
 
@@ -279,7 +282,9 @@ def test_case_held_by_an_api_key_names_the_key(owner, shop):
     case_id, _ = open_case(shop)
     key = "key:key_" + "0" * 32
     fields = verdict_form(owner.get(f"/admin/cases/{case_id}?action=clear"))
-    shop.client.portal.call(lambda: claim_case(shop.services.db, case_id=case_id, actor=key, now_ms=1))
+    shop.client.portal.call(
+        lambda: claim_case(shop.services.db, case_id=case_id, actor=key, now_ms=shop.services.now_ms())
+    )
 
     assert key in owner.get("/admin/cases").text
     assert key in owner.get(f"/admin/cases/{case_id}").text

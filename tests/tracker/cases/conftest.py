@@ -1,9 +1,8 @@
 """Factories of the tests of cases: records of the rules, and a seeded world whose sales have earned commissions."""
 
-import itertools
-
+import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from fraud_rules.engine import Judgement
 from fraud_rules.scoring import score
@@ -18,9 +17,11 @@ from tracker.ledger import store as ledger
 from tracker.ledger.transfers import difference
 from tracker.ledger.types import CommissionFilter, Occasion, PostedLine, PublicText
 from tracker.ledger.types import Subject as BookedSubject
+from tracker.partners import store as partners_store
 from tracker.partners.tables import enrollments, partners
-from tracker.programs.tables import programs
-from tracker.rewards.types import Due
+from tracker.programs.defaults import default_settings
+from tracker.programs.tables import program_versions, programs
+from tracker.rewards.types import Due, RewardRule
 
 T0 = 1_760_000_000_000
 HOLD = 30 * 86_400_000
@@ -156,7 +157,10 @@ class World:
         self.partner_ids = [new_id("prt", T0), new_id("prt", T0)]
         self.enrollment_ids = [new_id("enr", T0), new_id("enr", T0)]
         self.partner_id, self.enrollment_id = self.partner_ids[0], self.enrollment_ids[0]
-        self._numbers = itertools.count(1)
+        self.settings = msgspec.structs.replace(
+            default_settings(),
+            rewards=(RewardRule(reward_id="sale", on="sale", kind="percent", rate_bps=700),),
+        )
         self.write(self._seed)
 
     def write(self, fn):
@@ -165,11 +169,41 @@ class World:
     def read(self, fn):
         return self.run(self.database.read(fn))
 
+    def limit(self, four_eyes_minor):
+        """From now on a verdict that moves more needs a second person."""
+        settings = msgspec.structs.replace(self.settings, four_eyes_minor=four_eyes_minor)
+        self.write(
+            lambda conn: conn.execute(
+                insert(program_versions).values(
+                    program_id=self.program_id,
+                    version=2,
+                    effective_from_ms=T0,
+                    settings=msgspec.to_builtins(settings),
+                    published_by="test",
+                    note="",
+                )
+            )
+        )
+
+    def enrollment(self):
+        return self.read(lambda conn: partners_store.get_enrollment(conn, self.enrollment_id))
+
     def _seed(self, conn):
         program = {"program_id": self.program_id, "name": "Shop", "currency": "EUR", "time_zone": "UTC"}
         conn.execute(insert(programs).values(**program, created_at_ms=T0))
+        conn.execute(
+            insert(program_versions).values(
+                program_id=self.program_id,
+                version=1,
+                effective_from_ms=T0,
+                settings=msgspec.to_builtins(self.settings),
+                published_by="test",
+                note="",
+            )
+        )
         for number, name in enumerate(("Ivanov", "Petrov")):
-            partner = {"partner_id": self.partner_ids[number], "name": name, "email": f"{name}@example.com"}
+            email = f"{name}-{self.partner_ids[number]}@example.com"
+            partner = {"partner_id": self.partner_ids[number], "name": name, "email": email}
             conn.execute(insert(partners).values(**partner, created_at_ms=T0))
             conn.execute(
                 insert(enrollments).values(
@@ -186,10 +220,9 @@ class World:
     def sale(self, *, livemode=True, status="accepted", due=700, currency="EUR"):
         """Store a decided sale and book its commission; return the conversion's id."""
         conversion_id, decision_id = new_id("cnv", T0), new_id("dec", T0)
-        number = next(self._numbers)
 
         def run(conn):
-            self._insert(conn, conversion_id, number, livemode=livemode, status=status)
+            self._insert(conn, conversion_id, self._number(conn), livemode=livemode, status=status)
             decision = {"decision_id": decision_id, "conversion_id": conversion_id, "version": 1, "decided_at_ms": T0}
             conn.execute(
                 insert(reported.decisions).values(
@@ -198,7 +231,7 @@ class World:
                     status="attributed",
                     settings_version=1,
                     input_digest=b"0",
-                    explanation={},
+                    explanation={"commissionable": True},
                 )
             )
             part = {"decision_id": decision_id, "position": 0, "enrollment_id": self.enrollment_id}
@@ -218,13 +251,17 @@ class World:
             lambda conn: self._insert(
                 conn,
                 new_id("cnv", T0),
-                next(self._numbers),
+                self._number(conn),
                 kind="refund",
                 status=status,
                 amount_minor=amount,
                 refund_of=external_id,
             )
         )
+
+    def _number(self, conn):
+        """The next number, also where a world was before in the same database."""
+        return (conn.execute(select(func.max(reported.conversions.c.seq))).scalar_one() or 0) + 1
 
     def _insert(self, conn, conversion_id, number, **changes):
         values = {
@@ -309,7 +346,7 @@ class World:
 
     def verdict(self, case_id, action="void", **changes):
         """Give a verdict as a reviewer would."""
-        verdicts = {"clear": "legitimate", "reject": "policy", "void": "fraud", "hold": "unsure"}
+        verdicts = {"clear": "legitimate", "reject": "policy", "ask": "unsure", "hold": "unsure"}
         values = {
             "case_id": case_id,
             "verdict": verdicts.get(action, "fraud"),

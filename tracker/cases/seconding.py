@@ -27,7 +27,7 @@ async def confirm_proposal(db: Database, *, case_id: str, proposal_id: str, acto
 
 async def refuse_proposal(db: Database, *, case_id: str, proposal_id: str, actor: str, now_ms: int) -> CaseRow:
     """Give the case back to the queue undecided; whoever proposed may do it too. Raises as `confirm_proposal`."""
-    return await db.write(lambda conn: _refuse(conn, case_id, proposal_id=proposal_id, actor=actor, now_ms=now_ms))
+    return await db.write(lambda conn: refuse(conn, case_id, proposal_id=proposal_id, actor=actor, now_ms=now_ms))
 
 
 def confirm(conn: Connection, case_id: str, *, proposal_id: str, actor: str, now_ms: int) -> ReviewResult:
@@ -47,7 +47,8 @@ def confirm(conn: Connection, case_id: str, *, proposal_id: str, actor: str, now
 _SHARED = tuple(name for name in ProposalRow.__struct_fields__ if name not in {"proposal_id", "amounts", "at_ms"})
 
 
-def _refuse(conn: Connection, case_id: str, *, proposal_id: str, actor: str, now_ms: int) -> CaseRow:
+def refuse(conn: Connection, case_id: str, *, proposal_id: str, actor: str, now_ms: int) -> CaseRow:
+    """Do what `refuse_proposal` does inside a transaction at hand."""
     case = find_case(conn, case_id)
     proposal = _waiting(conn, case, proposal_id)
     freed = msgspec.structs.replace(

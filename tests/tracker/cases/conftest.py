@@ -1,5 +1,7 @@
 """Factories of the tests of cases: records of the rules, and a seeded world whose sales have earned commissions."""
 
+import shutil
+
 import msgspec
 import pytest
 from sqlalchemy import func, insert, select
@@ -8,11 +10,12 @@ from fraud_rules.engine import Judgement
 from fraud_rules.scoring import score
 from fraud_rules.types import PPM, Finding, Subject
 from tracker.audit.store import list_entries
-from tracker.cases import review, store
+from tracker.cases import ageing, appeals, review, store, undo
 from tracker.cases.opening import freeze_new_lines, open_cases_for
 from tracker.cases.types import CaseRow, CoveredConversion, VerdictRow
 from tracker.conversions import tables as reported
 from tracker.db.ids import new_id
+from tracker.db.opening import open_database
 from tracker.ledger import store as ledger
 from tracker.ledger.transfers import difference
 from tracker.ledger.types import CommissionFilter, Occasion, PostedLine, PublicText
@@ -247,17 +250,11 @@ class World:
                 select(reported.conversions.c.external_id).where(reported.conversions.c.conversion_id == conversion_id)
             ).scalar_one()
         )
-        self.write(
-            lambda conn: self._insert(
-                conn,
-                new_id("cnv", T0),
-                self._number(conn),
-                kind="refund",
-                status=status,
-                amount_minor=amount,
-                refund_of=external_id,
-            )
-        )
+        self.write(lambda conn: self.add_refund(conn, external_id, amount, status=status))
+
+    def add_refund(self, conn, external_id, amount, *, status="accepted"):
+        values = {"kind": "refund", "status": status, "amount_minor": amount, "refund_of": external_id}
+        self._insert(conn, new_id("cnv", T0), self._number(conn), **values)
 
     def _number(self, conn):
         """The next number, also where a world was before in the same database."""
@@ -360,6 +357,27 @@ class World:
         }
         return self.run(review.give_verdict(self.database, **(values | changes)))
 
+    def undo(self, case_id, *, actor=REVIEWER, now_ms=T0 + 6):
+        return self.run(undo.undo_verdict(self.database, case_id=case_id, actor=actor, now_ms=now_ms))
+
+    def answer(self, case_id, text="By my newsletter.", *, now_ms=T0 + 10):
+        mine = {self.enrollment_id}
+        return self.run(
+            appeals.answer_question(self.database, case_id=case_id, enrollment_ids=mine, text=text, now_ms=now_ms)
+        )
+
+    def appeal(self, case_id, text="They are real people.", *, now_ms=T0 + 10, enrollment_ids=None):
+        mine = enrollment_ids or {self.enrollment_id}
+        return self.run(
+            appeals.file_appeal(self.database, case_id=case_id, enrollment_ids=mine, text=text, now_ms=now_ms)
+        )
+
+    def watch(self, now_ms):
+        return self.write(lambda conn: ageing.watch(conn, after=None, now_ms=now_ms))
+
+    def case(self, case_id):
+        return self.read(lambda conn: store.case_row(conn, case_id))
+
     def view(self, case_id, *, now_ms=T0):
         return self.read(lambda conn: store.get_case(conn, case_id, now_ms=now_ms))
 
@@ -384,3 +402,13 @@ class World:
 @pytest.fixture
 def world(database, run):
     return World(database, run)
+
+
+@pytest.fixture
+def new_world(sqlite_template, tmp_path, run):
+    """Make worlds one after another in one SQLite file, for many examples of one test."""
+    path = tmp_path / "many.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = open_database(f"sqlite:///{path}")
+    yield lambda: World(opened, run)
+    run(opened.close())

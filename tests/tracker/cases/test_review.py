@@ -3,14 +3,13 @@
 import pytest
 
 from tracker.cases import claims, review, store
+from tracker.cases.claims import CaseNotFoundError
 from tracker.cases.decide import CLAIM_MS, CaseConflictError, VerdictRefusedError
 from tracker.cases.reasons import REASONS
-from tracker.cases.claims import CaseNotFoundError
 from tracker.cases.review import TEXT_MAX
 from tracker.db.ids import new_id
 from tracker.ledger.store import LedgerError
 from tracker.ledger.verify import verify_ledger
-
 
 T0 = 1_760_000_000_000
 

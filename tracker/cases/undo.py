@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from tracker.audit.store import record
 from tracker.cases import store
 from tracker.cases.claims import find_case
-from tracker.cases.decide import CLAIM_MS, CaseConflictError, occasion_of
-from tracker.cases.opening import freeze_new_lines
+from tracker.cases.decide import CLAIM_MS, CaseConflictError, occasion_of, ruling
+from tracker.cases.opening import REVIEWABLE, freeze_new_lines
 from tracker.cases.reasons import UNDONE
 from tracker.cases.types import AGAINST, CaseRow, Effects, ReviewResult, VerdictRow
 from tracker.cases.waiting_store import other_open_case
@@ -151,14 +151,19 @@ def _restore_conversions(
 
     What another verdict stands against stays rejected.
     """
+    last = ruling(store.verdicts_of(conn, taken_back.case_id))
+    is_against = last is not None and last.action in AGAINST  # an appeal waits again, the first verdict stands
     statuses: dict[str, str] = {}
     booked: list[NewTransfer] = []
     for each in store.covered_conversions(conn, taken_back.case_id):
         if each.status == "rejected" and each.other_rejections:
             continue
-        if each.conversion_id in effects.statuses:
-            statuses[each.conversion_id] = effects.statuses[each.conversion_id]
-            conversions.set_status(conn, each.conversion_id, statuses[each.conversion_id])
+        status = effects.statuses.get(each.conversion_id, each.status)
+        if not is_against and status in REVIEWABLE | {"rejected"}:
+            status = "in_review"  # Whatever other cases did meanwhile: this one covers it again.
+        if status != each.status:
+            statuses[each.conversion_id] = status
+            conversions.set_status(conn, each.conversion_id, status)
         row = conversions.get_conversion(conn, each.conversion_id)
         if row is None or row.status == "received":
             continue  # What was never decided is booked when it is.

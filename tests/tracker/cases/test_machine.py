@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracker.cases import appeals, claims, review, seconding, store, undo
-from tracker.cases.decide import CaseConflictError, VerdictRefusedError
-from tracker.cases.types import VERDICTS_OF
+from tracker.cases.decide import CaseConflictError, VerdictRefusedError, ruling
+from tracker.cases.types import AGAINST, VERDICTS_OF
 from tracker.conversions import store as conversions
 from tracker.conversions.booking import transfers_due
 from tracker.i18n.messages import InputError
@@ -115,17 +115,25 @@ class History:
         money = self.world.money()
         return (money, self.world.statuses(*self.sales), [self.world.case(each).status for each in self.cases])
 
+    def stands_against(self, case_id):
+        verdict = ruling(self.world.read(lambda conn: store.verdicts_of(conn, case_id)))
+        return verdict is not None and verdict.action in AGAINST
+
     def check(self):
         world = self.world
         assert world.read(verify).problems == ()
         statuses = world.statuses(*self.sales)
         covering = [{0}, {0, 1}, {1}]
         undecided = {each for each in (0, 1) if world.case(self.cases[each]).status != "decided"}
+        against = {each for each in (0, 1) if self.stands_against(self.cases[each])}
         due, frozen = 0, 0
         for sale, status in enumerate(statuses):
             earned = 0 if status == "rejected" else (10_000 - self.refunded[sale]) * 7 // 100
             due += earned
             frozen += earned if covering[sale] & undecided else 0
+            assert (status == "rejected") == bool(covering[sale] & against)
+            if status == "accepted":
+                assert not covering[sale] & undecided
         assert world.money() == [("EUR", due - frozen, 0, frozen)]
 
 

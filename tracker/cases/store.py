@@ -24,7 +24,7 @@ from tracker.cases.types import (
     VerdictRow,
 )
 from tracker.conversions.tables import conversions
-from tracker.db.rows import as_struct, fields_of
+from tracker.db.rows import as_struct, fields_of, text_found
 from tracker.ledger import store as ledger
 from tracker.ledger.tables import entries, transfers
 from tracker.partners.tables import enrollments, partners
@@ -180,12 +180,14 @@ def queue(
     statuses: Sequence[CaseStatus],
     program_id: str | None = None,
     narrow: Narrow = "",
+    search: str = "",
     limit: int = PAGE_MAX,
     before: _Position | None = None,
 ) -> list[QueueRow]:
     """Return cases, the highest score first, then the newest; `before` is (score, id) of the last case seen.
 
-    `narrow` keeps those the owners were told of, or those that wait for a second person.
+    `narrow` keeps those the owners were told of, or those that wait for a second person; `search` looks into the
+    partner's name.
     """
     query = (
         _named_cases()
@@ -195,10 +197,10 @@ def queue(
     )
     if program_id is not None:
         query = query.where(cases.c.program_id == program_id)
-    if narrow == "escalated":
-        query = query.where(cases.c.reminded_days >= ESCALATED_DAYS, cases.c.status != "decided")
-    if narrow == "proposed":
-        query = query.where(cases.c.proposal_id.is_not(None))
+    if narrow:
+        query = query.where(_NARROWED[narrow])
+    if search:
+        query = query.where(text_found(search, partners.c.name))
     if before is not None:
         query = query.where(tuple_(cases.c.score, cases.c.case_id) < before)
     return _queue_rows(conn, conn.execute(query).all())
@@ -211,9 +213,11 @@ def queue_rows_of(conn: Connection, case_ids: Iterable[str]) -> list[QueueRow]:
     return _queue_rows(conn, conn.execute(query.limit(PAGE_MAX)).all())
 
 
-def count_cases(conn: Connection, *, livemode: bool, statuses: Sequence[CaseStatus]) -> int:
-    """Return how many cases have one of the statuses."""
+def count_cases(conn: Connection, *, livemode: bool, statuses: Sequence[CaseStatus], narrow: Narrow = "") -> int:
+    """Return how many cases have one of the statuses; `narrow` as in `queue`."""
     query = select(func.count()).where(cases.c.livemode == livemode, cases.c.status.in_(list(statuses)))
+    if narrow:
+        query = query.where(_NARROWED[narrow])
     return int(conn.execute(query).scalar_one())
 
 
@@ -239,6 +243,10 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
     )
 
 
+_NARROWED: dict[str, ColumnElement[bool]] = {
+    "escalated": and_(cases.c.reminded_days >= ESCALATED_DAYS, cases.c.status != "decided"),
+    "proposed": cases.c.proposal_id.is_not(None),
+}
 _COMPUTED = frozenset({"refunded_minor", "other_cases", "other_rejections"})
 _COVERED_FIELDS = tuple(name for name in CoveredConversion.__struct_fields__ if name not in _COMPUTED)
 _KEPT = frozenset({"case_id", "program_id", "enrollment_id", "livemode", "kind", "cluster_key", "opened_at_ms"})

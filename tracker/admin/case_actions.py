@@ -6,17 +6,27 @@ Every one is a form; the keys of `static/cases.js` only walk to them. A refused 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tracker.admin.cases import ACTIONS, case_instant, case_row, conflict_text, queue_address, show_case, what_changed
+from tracker.admin.cases import (
+    ACTIONS,
+    SANCTIONS,
+    case_instant,
+    case_row,
+    conflict_text,
+    queue_address,
+    show_case,
+    what_changed,
+)
 from tracker.admin.mode import TEST
 from tracker.admin.policy import action
 from tracker.admin.visit import Visit
+from tracker.cases import talk_store
 from tracker.cases.claims import claim_case, claim_next, unclaim_case
 from tracker.cases.decide import CaseConflictError, VerdictRefusedError
 from tracker.cases.seconding import confirm_proposal, refuse_proposal
 from tracker.cases.types import CaseRow
 from tracker.cases.undo import GRACE_MS, UNDO_MS, undo_verdict
 from tracker.db.ids import IdError, canonical_id
-from tracker.i18n.messages import Message, msg
+from tracker.i18n.messages import msg
 
 
 async def case_claim(visit: Visit) -> Response:
@@ -64,11 +74,10 @@ async def case_undo(visit: Visit) -> Response:
     row = await case_row(visit, case_id)
     try:
         result = await undo_verdict(visit.db, case_id=case_id, actor=visit.actor, now_ms=await case_instant(visit, row))
-    except CaseConflictError as error:
+    except CaseConflictError:
         visit.form.errors["claim"] = msg(
-            "It could not be taken back: %(reason)s It is possible for %(seconds)s seconds, by who gave the verdict,"
-            " while nothing else has happened.",
-            reason=str(error),
+            "It was not taken back: that is possible for %(seconds)s seconds, for who gave the verdict, while nothing"
+            " else has happened to the case.",
             seconds=(UNDO_MS + GRACE_MS) // 1000,
         )
         return await show_case(visit, case_id, chosen="", form=visit.form, status=409)
@@ -81,6 +90,9 @@ async def proposal_confirm(visit: Visit) -> Response:
     """Carry out what a colleague proposed."""
     case_id = visit.path_id("case_id", "cas")
     row = await case_row(visit, case_id)
+    waiting = await visit.db.read(lambda conn: talk_store.proposal_row(conn, _proposal_id(visit)))
+    if waiting is not None and waiting.action in SANCTIONS and not visit.may("cases.sanction"):
+        raise HTTPException(403)
     try:
         result = await confirm_proposal(
             visit.db,
@@ -89,8 +101,8 @@ async def proposal_confirm(visit: Visit) -> Response:
             actor=visit.actor,
             now_ms=await case_instant(visit, row),
         )
-    except (CaseConflictError, VerdictRefusedError) as error:
-        return await _refused(visit, case_id, error)
+    except (CaseConflictError, VerdictRefusedError):
+        return await _refused(visit, case_id)
     if result.enrollment_status is not None:
         await visit.services.refresh()
     return visit.redirect(
@@ -110,13 +122,16 @@ async def proposal_refuse(visit: Visit) -> Response:
             actor=visit.actor,
             now_ms=await case_instant(visit, row),
         )
-    except CaseConflictError as error:
-        return await _refused(visit, case_id, error)
+    except CaseConflictError:
+        return await _refused(visit, case_id)
     return visit.redirect(f"/admin/cases/{case_id}", msg("Not confirmed: the case is back in the queue for everybody."))
 
 
-async def _refused(visit: Visit, case_id: str, error: Exception) -> Response:
-    visit.form.errors["claim"] = Message("%(text)s", {"text": str(error)})
+async def _refused(visit: Visit, case_id: str) -> Response:
+    visit.form.errors["claim"] = msg(
+        "Nothing was done: what you read waits no more, cannot be carried out now, or is your own proposal, which a"
+        " second person must confirm."
+    )
     return await show_case(visit, case_id, chosen="", form=visit.form, status=409)
 
 

@@ -380,3 +380,41 @@ def test_the_limit_is_a_term_of_the_program(owner, shop, world):
     assert saved.status_code == 200
     assert "Verdicts over this need a second person" in owner.get(f"/admin/programs/{shop.program_id}").text
     assert 'value="150.50"' in owner.get(address).text
+
+
+def test_twenty_mixed_cases_are_judged_without_opening_a_second_page(owner, shop, world):
+    """Each page has all it takes, and each verdict brings the next case; what waits comes back to nobody today."""
+    for number in range(20):
+        mailbox = f"partner{number}@partners.example"
+        added = shop.write(
+            lambda conn, number=number, mailbox=mailbox: partners.add_partner(
+                conn,
+                program_id=shop.program_id,
+                name=f"Partner {number}",
+                email=mailbox,
+                code=f"PARTNER{number}",
+                actor="cli",
+                now_ms=shop.services.now_ms() - 60 * DAY_MS,
+            )
+        )
+        shop.sale(f"M-{number}", partner_code=added.code, customer={"email": mailbox, "name": f"Buyer {number}"})
+    actions = ("clear", "reject", "void", "ask", "hold", "pause", "ban")
+    seen_cases = []
+
+    page = owner.send("/admin/cases/next")
+    for number in range(20):
+        case_id = page.url.path.rpartition("/")[2]
+        seen_cases.append(case_id)
+        for part in ("What speaks against it", "side by side", "What happened when", "Money, and what each verdict"):
+            assert part in page.text
+        action = actions[number % len(actions)]
+        form = owner.send(f"/admin/cases/{case_id}/claim", action=action)
+        page = owner.send(f"/admin/cases/{case_id}/verdict", **verdict_form(form))
+        assert page.status_code == 200
+
+    assert page.url.path == "/admin/cases"
+    assert len(set(seen_cases)) == 20
+    statuses = [case_of(shop, each).status for each in seen_cases]
+    waiting = len([each for each in range(20) if actions[each % 7] in {"ask", "hold"}])
+    assert statuses.count("decided") == 20 - waiting
+    assert shop.read(verify).ok

@@ -20,8 +20,9 @@ from tracker.admin.visit import Visit
 from tracker.cases import store
 from tracker.cases.claims import CaseNotFoundError
 from tracker.cases.decide import CaseConflictError, VerdictRefusedError
+from tracker.cases.preview import preview
 from tracker.cases.reasons import REASONS, reasons_for
-from tracker.cases.review import TEXT_MAX, judge_case, new_verdict, preview
+from tracker.cases.review import TEXT_MAX, judge_case, new_verdict
 from tracker.cases.types import VERDICTS_OF, Action, Preview, Proposed, QueueRow
 from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.messages import msg

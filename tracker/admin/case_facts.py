@@ -17,7 +17,7 @@ from tracker.audit.store import list_entries
 from tracker.cases import store
 from tracker.cases.decide import CaseConflictError, VerdictRefusedError, as_of
 from tracker.cases.linked_store import links_of
-from tracker.cases.review import preview
+from tracker.cases.preview import preview
 from tracker.cases.types import Action, CaseView, FindingRow, Preview
 from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions

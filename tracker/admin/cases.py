@@ -272,7 +272,7 @@ async def _next_address(visit: Visit, row: CaseRow) -> str:
         visit.db,
         livemode=row.livemode,
         actor=visit.actor,
-        now_ms=await case_instant(visit, row),
+        now_ms=visit.now_ms,
         without=row.case_id,
     )
     if taken is not None:

@@ -14,6 +14,7 @@ from tracker.cases.types import CaseRow
 from tracker.cases.waiting_store import next_case
 from tracker.db.database import Database
 from tracker.db.ids import IdError, canonical_id
+from tracker.programs import store as programs
 
 
 class CaseNotFoundError(LookupError):
@@ -36,11 +37,17 @@ async def unclaim_case(db: Database, *, case_id: str, actor: str, now_ms: int) -
 async def claim_next(
     db: Database, *, livemode: bool, actor: str, now_ms: int, without: str | None = None
 ) -> CaseRow | None:
-    """Assign the next case that waits to the actor and return it, None when there is none."""
+    """Assign the next case that waits to the actor and return it, None when there is none.
+
+    `now_ms` is real time; a test case is claimed on its program's own clock, which runs ahead.
+    """
 
     def run(conn: Connection) -> CaseRow | None:
         case = next_case(conn, livemode=livemode, actor=actor, now_ms=now_ms, without=without)
-        return None if case is None else claim(conn, case, actor=actor, now_ms=now_ms)
+        if case is None:
+            return None
+        ahead_ms = 0 if livemode else programs.test_offset_ms(conn, case.program_id)
+        return claim(conn, case, actor=actor, now_ms=now_ms + ahead_ms)
 
     return await db.write(run)
 

@@ -3,7 +3,7 @@
 The review and the partner's page write through it inside their transactions; nothing here is ever changed.
 """
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from tracker.cases.tables import cases, partner_messages, verdict_proposals
 from tracker.cases.types import CaseRow, PartnerMessage, ProposalRow
@@ -29,12 +29,6 @@ def messages_of(conn: Connection, case_id: str) -> list[PartnerMessage]:
     return [as_struct(PartnerMessage, row) for row in conn.execute(query)]
 
 
-def has_answer(conn: Connection, verdict_id: str) -> bool:
-    """Tell whether the partner has answered a question, or appealed against a verdict."""
-    query = select(func.count()).where(partner_messages.c.verdict_id == verdict_id)
-    return bool(conn.execute(query).scalar_one())
-
-
 def insert_proposal(conn: Connection, proposal: ProposalRow) -> None:
     """Store a verdict that waits for a second person."""
     conn.execute(insert(verdict_proposals), fields_of(proposal))
@@ -46,11 +40,11 @@ def proposal_row(conn: Connection, proposal_id: str) -> ProposalRow | None:
     return None if row is None else as_struct(ProposalRow, row)
 
 
-def newest_cases_of(conn: Connection, enrollment_id: str) -> list[CaseRow]:
-    """Return the newest live cases about an enrollment, undecided ones first."""
+def newest_cases_of(conn: Connection, enrollment_id: str, *, livemode: bool) -> list[CaseRow]:
+    """Return the newest cases about an enrollment in one mode, undecided ones first."""
     query = (
         select(cases)
-        .where(cases.c.enrollment_id == enrollment_id, cases.c.livemode.is_(True))
+        .where(cases.c.enrollment_id == enrollment_id, cases.c.livemode == livemode)
         .order_by(cases.c.status == "decided", cases.c.case_id.desc())
         .limit(CASES_MAX)
     )

@@ -25,7 +25,7 @@ VERDICTS_OF: dict[Action, tuple[Verdict, ...]] = {
     "void": ("fraud", "policy"),
     "ask": ("unsure",),
     "hold": ("unsure",),
-    "pause": ("policy", "fraud"),
+    "pause": ("fraud", "policy"),
     "ban": ("fraud", "policy"),
 }
 AGAINST: frozenset[str] = frozenset({"reject", "void", "pause", "ban"})  # the partner may appeal against these

@@ -59,7 +59,7 @@ class Stop(NamedTuple):
 def matters_of(conn: Connection, enrollment: Enrollment, speech: Translator, *, now_ms: int) -> list[Matter]:
     """Return the live cases about an enrollment, those under review first, then what was decided of late."""
     matters = []
-    for case in talk_store.newest_cases_of(conn, enrollment.enrollment_id):
+    for case in talk_store.newest_cases_of(conn, enrollment.enrollment_id, livemode=True):
         matter = _matter(conn, case, speech, now_ms=now_ms)
         if matter is not None:
             matters.append(matter)

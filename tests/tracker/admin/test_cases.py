@@ -6,7 +6,7 @@ import pytest
 
 from tracker.cases import store
 from tracker.cases.claims import claim_case
-from tracker.cases.review import preview
+from tracker.cases.preview import preview
 from tracker.conversions import store as conversions
 
 DAY_MS = 86_400_000

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tracker.cases import claims, review, store
+from tracker.cases import claims, store
 from tracker.cases.claims import CaseNotFoundError
 from tracker.cases.decide import CLAIM_MS, CaseConflictError, VerdictRefusedError
+from tracker.cases.preview import preview as foretell
 from tracker.cases.reasons import REASONS
 from tracker.cases.review import TEXT_MAX
 from tracker.db.ids import new_id
@@ -261,7 +262,7 @@ def test_a_decided_case_cannot_be_claimed(world, held):
 
 
 def preview(world, case_id, action, now_ms):
-    return world.read(lambda conn: review.preview(conn, case_id, action=action, now_ms=now_ms))
+    return world.read(lambda conn: foretell(conn, case_id, action=action, now_ms=now_ms))
 
 
 @pytest.mark.parametrize("action", ["clear", "reject", "void", "hold"])

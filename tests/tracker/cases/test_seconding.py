@@ -2,9 +2,10 @@
 
 import pytest
 
-from tracker.cases import claims, review
+from tracker.cases import claims
 from tracker.cases.decide import CaseConflictError
 from tracker.cases.four_eyes import needs_second
+from tracker.cases.preview import preview
 from tracker.cases.seconding import confirm_proposal, refuse_proposal
 from tracker.cases.types import Proposed
 from tracker.ledger.verify import verify_ledger
@@ -183,7 +184,7 @@ def test_an_appeal_over_the_limit_needs_a_second_person_too(world, held):
 
 def test_a_preview_tells_that_a_second_person_is_needed(world, held):
     def told(action):
-        return world.read(lambda conn: review.preview(conn, held[1], action=action, now_ms=T0)).needs_second
+        return world.read(lambda conn: preview(conn, held[1], action=action, now_ms=T0)).needs_second
 
     assert {action: told(action) for action in ("clear", "void", "hold")} == {
         "clear": True,

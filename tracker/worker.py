@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 import structlog
 
+from tracker.cases.ageing import watch_cases
 from tracker.clicks import store as clicks
 from tracker.conversions.late import DECIDE, REVISIT, revisit
 from tracker.conversions.process import process_conversion
@@ -111,6 +112,7 @@ TASKS: tuple[Task, ...] = (
     Task(description="purge refused events", run=purge_refused_events, period_s=3600.0),
     Task(description="purge custom events", run=purge_custom_events, period_s=3600.0),
     Task(description="purge old clicks", run=purge_clicks, period_s=86_400.0),
+    Task(description="remind of cases", run=watch_cases, period_s=600.0),
     Task(description="mask refused events", run=mask_refused_events, period_s=3600.0),
 )
 

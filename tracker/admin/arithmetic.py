@@ -20,6 +20,8 @@ def sum_steps(line: PostedLine, speech: Translator) -> list[Step]:
     """Return the steps that lead to the line's amount, first to last."""
     if line.kind == "reversal":
         return _reversal(line, speech)
+    if "given_again" in line.calculation and not line.calculation.get("rule"):
+        return [Step(speech.gettext("Given again"), speech.money(line.amount_minor, line.currency))]
     return [*_due(line, speech), *_difference(line, speech)]
 
 

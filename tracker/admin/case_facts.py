@@ -15,8 +15,9 @@ from ingest.address_keys import same_host
 from tracker.admin.mode import instant_of
 from tracker.audit.store import list_entries
 from tracker.cases import store
-from tracker.cases.decide import CaseConflictError
-from tracker.cases.review import preview
+from tracker.cases.decide import CaseConflictError, VerdictRefusedError, as_of
+from tracker.cases.linked_store import links_of
+from tracker.cases.preview import preview
 from tracker.cases.types import Action, CaseView, FindingRow, Preview
 from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions
@@ -32,7 +33,7 @@ SIDES_MAX = 30  # customers held against the partner on one page
 EVENTS_MAX = 80  # entries of the timeline
 LINES_MAX = 60  # ledger lines shown with their arithmetic
 HISTORY_MAX = 40
-PREVIEWED: tuple[Action, ...] = ("clear", "reject")
+PREVIEWED: tuple[Action, ...] = ("clear", "reject", "pause", "ban")
 
 
 class Cell(NamedTuple):
@@ -79,11 +80,17 @@ def load_case_page(conn: Connection, case_id: str, *, now_ms: int, shows_contact
         if (found := conversions.get_conversion(conn, each.conversion_id)) is not None
     ]
     trail = list_entries(conn, object_id=case_id, limit=HISTORY_MAX)
-    actors = [view.case.claimed_by, *(entry.actor for entry in trail), *(verdict.actor for verdict in view.verdicts)]
+    case = as_of(view.case, at_ms)
+    actors = [case.claimed_by, *(entry.actor for entry in trail)]
+    actors += [actor for verdict in view.verdicts for actor in (verdict.actor, verdict.confirmed_by)]
+    people = conversions.names_of_customers(conn, [row.customer_id for row in rows if row.customer_id])
     lines = _lines(conn, view)
     return {
         "view": view,
-        "case": view.case,
+        "case": case,
+        "at_ms": at_ms,
+        "shared": links_of(conn, partner, rows, list(people.values())),
+        "undone": {verdict.undoes for verdict in view.verdicts if verdict.undoes},
         "livemode": view.case.livemode,
         "partner": partner,
         "sides": _sides(conn, partner, rows, shows_contacts=shows_contacts),
@@ -109,12 +116,13 @@ def _lines(conn: Connection, view: CaseView) -> list[PostedLine]:
 
 def _previews(conn: Connection, view: CaseView, *, now_ms: int) -> dict[str, Preview]:
     """Return what each kind of verdict would do now; nothing for a decided case."""
-    if view.case.status == "decided":
-        return {}
-    try:
-        return {action: preview(conn, view.case.case_id, action=action, now_ms=now_ms) for action in PREVIEWED}
-    except CaseConflictError:
-        return {}
+    found: dict[str, Preview] = {}
+    for action in PREVIEWED if view.case.status != "decided" else ():
+        try:
+            found[action] = preview(conn, view.case.case_id, action=action, now_ms=now_ms)
+        except (CaseConflictError, VerdictRefusedError):
+            continue  # Nobody is banned who is not in the program.
+    return found
 
 
 def _without(findings: Sequence[FindingRow]) -> dict[str, int]:
@@ -136,6 +144,7 @@ def _moments(view: CaseView, rows: Sequence[ConversionRow]) -> list[Moment]:
     found += [(row.occurred_at_ms, 1, row.kind, row) for row in rows]
     found.append((view.case.opened_at_ms, 2, "case", None))
     found += [(verdict.at_ms, 3, f"verdict:{verdict.action}", None) for verdict in view.verdicts]
+    found += [(message.at_ms, 4, message.kind, None) for message in view.messages]
     found.sort(key=lambda each: each[:3])
     moments: list[Moment] = []
     for at_ms, _, kind, row in found[:EVENTS_MAX]:

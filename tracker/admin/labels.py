@@ -132,6 +132,7 @@ _TERM: Mapping[str, str] = {
     "allow_own_purchases": mark("Partners may buy through their own link"),
     "commission_on_tax": mark("Commission on tax"),
     "commission_on_shipping": mark("Commission on shipping"),
+    "four_eyes_minor": mark("Verdicts over this need a second person"),
     "attribution.model": mark("Who gets the credit"),
     "attribution.window_seconds": mark("Clicks count for"),
     "attribution.view_through": mark("Views count"),
@@ -214,6 +215,16 @@ ACTION: Mapping[str, str] = {
     "case.unclaimed": mark("Case given back"),
     "case.decided": mark("Case decided"),
     "case.postponed": mark("Case held on"),
+    "case.asked": mark("Partner asked"),
+    "case.answered": mark("Partner answered"),
+    "case.appealed": mark("Partner appealed"),
+    "case.undone": mark("Verdict taken back"),
+    "case.proposed": mark("Verdict proposed to a second person"),
+    "case.proposal_refused": mark("Proposed verdict refused"),
+    "case.proposal_withdrawn": mark("Proposed verdict withdrawn"),
+    "case.claim_over": mark("Claim over without activity"),
+    "case.reminded": mark("Reminded: it still waits"),
+    "case.escalated": mark("Escalated: it waits for 30 days"),
 }
 
 

@@ -36,6 +36,7 @@ def form_of(settings: ProgramSettings, *, currency: str, speech: Translator) -> 
         "allow_own_purchases": "on" if settings.allow_own_purchases else "",
         "commission_on_tax": "on" if settings.commission_on_tax else "",
         "commission_on_shipping": "on" if settings.commission_on_shipping else "",
+        "four_eyes": "" if settings.four_eyes_minor is None else speech.amount(settings.four_eyes_minor, currency),
         "model": rules.model,
         "window_days": str(rules.window_seconds // _DAY_SECONDS),
         "coupon_policy": rules.coupon_policy,
@@ -69,6 +70,7 @@ def read_settings(form: Form, *, current: ProgramSettings, currency: str, speech
         "allow_own_purchases": form.is_on("allow_own_purchases"),
         "commission_on_tax": form.is_on("commission_on_tax"),
         "commission_on_shipping": form.is_on("commission_on_shipping"),
+        "four_eyes_minor": _four_eyes(form, current.four_eyes_minor, currency=currency, speech=speech),
         "attribution": _attribution(form, current.attribution),
     }
     return None if form.errors else msgspec.structs.replace(current, **changes)
@@ -135,6 +137,17 @@ def _discount(
         field = "discount_code" if "$.code" in str(error) else "discount_value"
         form.errors[field] = msg("This cannot be a discount; give a value above 0 and a code of at most 64 characters.")
         return None
+
+
+def _four_eyes(form: Form, current: int | None, *, currency: str, speech: Translator) -> int | None:
+    """Return the limit above which a verdict needs a second person; an empty field means none."""
+    if not form.get("four_eyes"):
+        return None
+    try:
+        return speech.parse_money(form.get("four_eyes"), currency, field="four_eyes")
+    except InputError as error:
+        form.refuse(error)
+        return current
 
 
 def _rewards(form: Form, current: ProgramSettings, *, currency: str, speech: Translator) -> tuple[RewardRule, ...]:

@@ -96,13 +96,31 @@ ACTION: Mapping[str, str] = {
     "clear": mark("Clear it"),
     "reject": mark("Reject it"),
     "void": mark("Void it"),
+    "ask": mark("Ask the partner"),
     "hold": mark("Hold on"),
+    "pause": mark("Pause the partner"),
+    "ban": mark("Ban the partner"),
+    "undo": mark("Taken back"),
 }
 ACTION_TEXT: Mapping[str, str] = {
     "clear": mark("It is legitimate: the conversion counts and the commission follows its schedule."),
     "reject": mark("It does not count: what it earned is taken back."),
     "void": mark("It never was a referral: what it earned is taken back and noted as void."),
-    "hold": mark("You cannot tell yet: everything stays frozen for a week more."),
+    "ask": mark("The partner reads your question and can answer; everything stays frozen meanwhile."),
+    "hold": mark("You cannot tell yet: everything stays frozen for as many days as you say."),
+    "pause": mark("What this case covers is rejected, and new clicks and codes earn nothing until somebody resumes."),
+    "ban": mark(
+        "What this case covers is rejected, and nothing new is earned. What was cleared before stays the partner's."
+    ),
+}
+# What else shares a fact with a case (tracker/cases/linked_store.py).
+SHARED: Mapping[str, str] = {
+    "host": mark("Same address"),
+    "network": mark("Same network"),
+    "device": mark("Same browser"),
+    "phone": mark("Same phone"),
+    "mailbox": mark("Same mailbox"),
+    "payout": mark("Same payout address"),
 }
 VERDICT: Mapping[str, str] = {
     "fraud": mark("Fraud"),

@@ -11,6 +11,8 @@ from starlette.routing import BaseRoute, Route
 from tracker.admin import (
     account,
     audit,
+    case_actions,
+    case_bulk,
     cases,
     clicks,
     conversions,
@@ -43,6 +45,8 @@ async def nowhere(visit: Visit) -> Response:
 
 POLICIES: tuple[RoutePolicy, ...] = (
     *overview.ROUTES,
+    *case_bulk.ROUTES,
+    *case_actions.ROUTES,
     *cases.ROUTES,
     *conversions.ROUTES,
     *journeys.ROUTES,

@@ -19,11 +19,25 @@ from tracker.api.lists import checked_id, read_filters
 from tracker.api.operation import Operation
 from tracker.api.shapes import Page
 from tracker.cases import store
-from tracker.cases.decide import CaseConflictError, VerdictRefusedError
-from tracker.cases.review import CaseNotFoundError, give_verdict
-from tracker.cases.types import Action, CaseRow, CaseStatus, CaseView, FindingRow, Verdict
+from tracker.cases.claims import CaseNotFoundError
+from tracker.cases.decide import WAIT_DAYS_MAX, CaseConflictError, VerdictRefusedError, as_of
+from tracker.cases.review import give_verdict
+from tracker.cases.types import (
+    Action,
+    CaseRow,
+    CaseStatus,
+    CaseView,
+    Deed,
+    FindingRow,
+    MessageKind,
+    ProposalRow,
+    Proposed,
+    ReviewResult,
+    Verdict,
+)
 from tracker.instants import show_instant
 from tracker.ledger.types import Status
+from tracker.partners.types import EnrollmentStatus
 
 _STATUSES: tuple[CaseStatus, ...] = get_args(CaseStatus)
 _ENGLISH = NullTranslations()  # the API speaks English; pages speak the reader's language
@@ -38,6 +52,7 @@ class VerdictBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     public_text: Annotated[str, Meta(max_length=1000)]
     deciding_finding: Annotated[str, Meta(max_length=80)] | None = None
     note: Annotated[str, Meta(max_length=1000)] = ""
+    days: Annotated[int, Meta(ge=1, le=WAIT_DAYS_MAX)] | None = None
 
 
 class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +69,8 @@ class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: str
     due_at: str
     decided_at: str | None
+    postponed_until: str | None
+    appealed_at: str | None
 
 
 class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +105,35 @@ class FrozenLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict given before."""
+    """A verdict given before; an `undo` takes back the one it names."""
+
+    id: str
+    verdict: Verdict
+    action: Deed
+    reason_code: str
+    public_text: str
+    at: str
+    undoes: str | None
+
+
+class ShownMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the partner wrote: an answer to a question, or an appeal."""
+
+    kind: MessageKind
+    text: str
+    at: str
+
+
+class ShownProposal(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict that waits for a second person; `amounts` in minor units by currency."""
 
     id: str
     verdict: Verdict
     action: Action
     reason_code: str
     public_text: str
+    amounts: dict[str, int]
+    by: str
     at: str
 
 
@@ -105,17 +144,32 @@ class ShownView(ShownCase, frozen=True, kw_only=True):
     conversions: list[CoveredLine]
     commissions: list[FrozenLine]
     verdicts: list[ShownVerdict]
+    messages: list[ShownMessage]
+    proposal: ShownProposal | None
 
 
 class ShownResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verdict did: conversions' new statuses, transfers booked, how many commissions were released."""
+    """What a verdict did: conversions' new statuses, transfers booked, how many commissions were released.
+
+    `enrollment_status` is the partner's new one, null where it stays.
+    """
 
     id: str
     status: CaseStatus
+    due_at: str
     verdict_id: str
     conversions: dict[str, str]
     transfers: list[str]
     released: int
+    enrollment_status: EnrollmentStatus | None
+
+
+class ShownWait(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict over the program's limit: nothing has happened until a second person confirms it on the case's page."""
+
+    id: str
+    status: CaseStatus
+    proposal: ShownProposal
 
 
 async def list_cases(request: Request) -> Response:
@@ -139,7 +193,7 @@ async def list_cases(request: Request) -> Response:
             limit=limit + 1,
             before=before,
         )
-        return [_show_case(row.case, row.partner_id) for row in rows]
+        return [_show_case(as_of(row.case, caller.now_ms), row.partner_id) for row in rows]
 
     return page_answer(await services_of(request).db.read(load), limit)
 
@@ -155,11 +209,11 @@ async def get_case(request: Request) -> Response:
     view = await services_of(request).db.read(load)
     if view is None:
         raise not_found("case", given)
-    return json_answer(_show_view(view))
+    return json_answer(_show_view(msgspec.structs.replace(view, case=as_of(view.case, caller.now_ms))))
 
 
 async def post_verdict(request: Request) -> Response:
-    """Answer POST /v1/cases/{id}/verdict."""
+    """Answer POST /v1/cases/{id}/verdict: 200 with what it did, 202 where a second person must confirm it."""
     caller = await check_caller(request)
     services = services_of(request)
     given = request.path_params["id"]
@@ -180,6 +234,7 @@ async def post_verdict(request: Request) -> Response:
                 deciding_finding=fields.deciding_finding,
                 actor=caller.actor,
                 now_ms=caller.now_ms,
+                days=fields.days,
             )
         except CaseConflictError as error:
             raise ProblemError(409, "case_conflict", str(error)) from error
@@ -187,16 +242,14 @@ async def post_verdict(request: Request) -> Response:
             raise not_found("case", given) from error
         except VerdictRefusedError as error:
             raise invalid(FieldError(field=error.field, message=str(error))) from error
-        return json_answer(
-            ShownResult(
-                id=result.case.case_id,
-                status=result.case.status,
-                verdict_id=result.verdict.verdict_id,
-                conversions=result.statuses,
-                transfers=[transfer.transfer_id for transfer in result.transfers],
-                released=result.released,
+        if isinstance(result, Proposed):
+            wait = ShownWait(
+                id=result.case.case_id, status=result.case.status, proposal=_show_proposal(result.proposal)
             )
-        )
+            return json_answer(wait, status=202)
+        if result.enrollment_status is not None:
+            await services.refresh()
+        return json_answer(_show_result(result))
 
     return await idempotent(request, caller, body, act)
 
@@ -224,8 +277,40 @@ def _fields(case: CaseRow, partner_id: str) -> dict[str, Any]:
         "livemode": case.livemode,
         "opened_at": show_instant(case.opened_at_ms),
         "due_at": show_instant(case.due_at_ms),
-        "decided_at": None if case.decided_at_ms is None else show_instant(case.decided_at_ms),
+        "decided_at": _shown_at(case.decided_at_ms),
+        "postponed_until": _shown_at(case.postponed_until_ms),
+        "appealed_at": _shown_at(case.appealed_at_ms),
     }
+
+
+def _shown_at(at_ms: int | None) -> str | None:
+    return None if at_ms is None else show_instant(at_ms)
+
+
+def _show_result(result: ReviewResult) -> ShownResult:
+    return ShownResult(
+        id=result.case.case_id,
+        status=result.case.status,
+        due_at=show_instant(result.case.due_at_ms),
+        verdict_id=result.verdict.verdict_id,
+        conversions=result.statuses,
+        transfers=[transfer.transfer_id for transfer in result.transfers],
+        released=result.released,
+        enrollment_status=result.enrollment_status,
+    )
+
+
+def _show_proposal(proposal: ProposalRow) -> ShownProposal:
+    return ShownProposal(
+        id=proposal.proposal_id,
+        verdict=proposal.verdict,
+        action=proposal.action,
+        reason_code=proposal.reason_code,
+        public_text=proposal.public_text,
+        amounts=proposal.amounts,
+        by=proposal.actor,
+        at=show_instant(proposal.at_ms),
+    )
 
 
 def _show_view(view: CaseView) -> ShownView:
@@ -254,9 +339,12 @@ def _show_view(view: CaseView) -> ShownView:
                 reason_code=row.reason_code,
                 public_text=row.public_text,
                 at=show_instant(row.at_ms),
+                undoes=row.undoes,
             )
             for row in view.verdicts
         ],
+        messages=[ShownMessage(kind=row.kind, text=row.text, at=show_instant(row.at_ms)) for row in view.messages],
+        proposal=None if view.proposal is None else _show_proposal(view.proposal),
     )
 
 
@@ -309,6 +397,6 @@ OPERATIONS = (
             "reason_code": "explained",
             "public_text": "Thank you for the explanation.",
         },
-        answers={200: ShownResult},
+        answers={200: ShownResult, 202: ShownWait},
     ),
 )

@@ -19,7 +19,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]
 
 
-_AGAINST: tuple[Action, ...] = ("reject", "void")
+_AGAINST: tuple[Action, ...] = ("reject", "void", "pause", "ban")
 
 _ALL = (
     Reason(
@@ -93,11 +93,28 @@ _ALL = (
         actions=("hold",),
     ),
     Reason(
+        code="need_facts",
+        title=N_("We need to know more"),
+        public_text=N_(
+            "Please tell us how these customers heard of the shop, and send what shows it. The commission stays on hold"
+            " until then."
+        ),
+        actions=("ask",),
+    ),
+    Reason(
         code="other",
         title=N_("Other"),
         public_text=N_("We checked this referral. Write to us if you would like to know more."),
-        actions=("clear", "reject", "void", "hold"),
+        actions=("clear", "reject", "void", "ask", "hold", "pause", "ban"),
     ),
+)
+
+# Of a verdict taken back at once; nobody chooses it.
+UNDONE = Reason(
+    code="undone",
+    title=N_("Taken back at once"),
+    public_text=N_("A decision was taken back at once; everything is as it was before it."),
+    actions=(),
 )
 
 REASONS: dict[str, Reason] = {reason.code: reason for reason in _ALL}

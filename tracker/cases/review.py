@@ -1,7 +1,8 @@
-"""Claiming and judging cases: load, decide, save, each in one transaction.
+"""Judging cases: load, decide, save, each in one transaction.
 
 The admin page and the API call it. A verdict is a person's: it writes the verdict, the conversions' new statuses, the
-ledger and the audit trail together or not at all.
+ledger, the enrollment and the audit trail together or not at all. Over the program's limit it only writes a proposal,
+which a second person confirms (`seconding.py`).
 """
 
 from typing import Any, get_args
@@ -10,50 +11,50 @@ import msgspec
 from sqlalchemy import Connection
 
 from tracker.audit.store import record
-from tracker.cases import store
-from tracker.cases.decide import (
-    CaseConflictError,
-    Makers,
-    VerdictRefusedError,
-    check_undecided,
-    decide,
-)
+from tracker.cases import four_eyes, store, talk_store
+from tracker.cases.claims import claim, find_case
+from tracker.cases.decide import Makers, VerdictRefusedError, decide, occasion_of, restorable, ruling, status_restored
+from tracker.cases.opening import freeze_new_lines
 from tracker.cases.reasons import REASONS
 from tracker.cases.types import (
-    VERDICTS_OF,
+    AGAINST,
+    POSTPONING,
     Action,
     CaseRow,
     CoveredConversion,
-    LedgerChange,
+    Effects,
     Outcome,
-    Preview,
+    ProposalRow,
+    Proposed,
     ReviewResult,
     Verdict,
     VerdictRow,
 )
-from tracker.conversions.store import set_status
+from tracker.conversions import store as conversions
+from tracker.conversions.booking import known_of, transfers_to_restore
 from tracker.db.database import Database
 from tracker.db.ids import IdError, canonical_id, new_id
 from tracker.ledger import store as ledger
-from tracker.ledger.holds import frozen_by
-from tracker.ledger.status import commission_status
 from tracker.ledger.transfers import remaining
-from tracker.ledger.types import Hold, PostedLine
+from tracker.ledger.types import Hold, NewTransfer, PostedLine
+from tracker.partners import store as partners
+from tracker.partners.types import EnrollmentStatus
+from tracker.programs import store as programs
 
 TEXT_MAX = 1000  # characters of a public text or note; a longer story belongs into a letter
 
 
-class CaseNotFoundError(LookupError):
-    """There is no case with this id."""
-
-
-class _Loaded(msgspec.Struct, frozen=True, kw_only=True):
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """A case and all that a verdict may touch."""
 
     case: CaseRow
     covered: list[CoveredConversion]
     lines: list[PostedLine]
     holds: list[Hold]
+    verdicts: list[VerdictRow]
+    enrollment: EnrollmentStatus
+    limit_minor: int | None
+    currency: str
 
 
 async def give_verdict(
@@ -68,15 +69,50 @@ async def give_verdict(
     deciding_finding: str | None,
     actor: str,
     now_ms: int,
-) -> ReviewResult:
-    """Judge a case and return what that did.
+    days: int | None = None,
+) -> ReviewResult | Proposed:
+    """Judge a case and return what that did, or what waits for a second person.
 
-    An empty `public_text` takes the reason's default. Raises CaseNotFoundError, CaseConflictError (decided, or claimed
-    by somebody else) or VerdictRefusedError (a field outside its closed list, too long, or not of this case).
+    An empty `public_text` takes the reason's default; `days` (1 to 90, 7 when None) belong to ask and hold. Raises
+    CaseNotFoundError, CaseConflictError (decided, or claimed by somebody else) or VerdictRefusedError (a field outside
+    its closed list, too long, or not of this case).
     """
-    row = VerdictRow(
+    row = new_verdict(
+        case_id=case_id,
+        verdict=verdict,
+        action=action,
+        reason_code=reason_code,
+        public_text=public_text,
+        note=note,
+        deciding_finding=deciding_finding,
+        actor=actor,
+        now_ms=now_ms,
+        days=days,
+    )
+    return await db.write(lambda conn: judge_case(conn, row))
+
+
+def new_verdict(
+    *,
+    case_id: str,
+    verdict: str,
+    action: str,
+    reason_code: str,
+    public_text: str,
+    note: str,
+    deciding_finding: str | None,
+    actor: str,
+    now_ms: int,
+    days: int | None = None,
+) -> VerdictRow:
+    """Return a verdict as it would be stored; raises as `give_verdict` for what is wrong with its fields alone."""
+    try:
+        known_id = canonical_id("cas", case_id)
+    except IdError:
+        known_id = case_id  # `find_case` refuses it with the others that are nowhere.
+    return VerdictRow(
         verdict_id=new_id("vdt", now_ms),
-        case_id=_case_id(case_id),
+        case_id=known_id,
         verdict=_one_of(verdict, Verdict, field="verdict"),
         action=_one_of(action, Action, field="action"),
         reason_code=_one_of(reason_code, tuple(REASONS), field="reason_code"),
@@ -85,192 +121,172 @@ async def give_verdict(
         deciding_finding=_finding_id(deciding_finding),
         actor=actor,
         at_ms=now_ms,
+        days=days,
     )
-    return await db.write(lambda conn: judge_case(conn, row))
 
 
-async def claim_case(db: Database, *, case_id: str, actor: str, now_ms: int) -> CaseRow:
-    """Assign an open case to the actor; claiming one's own again changes nothing. Raises as `give_verdict`."""
-    return await db.write(lambda conn: _claim(conn, _case(conn, case_id), actor=actor, now_ms=now_ms))
-
-
-async def unclaim_case(db: Database, *, case_id: str, actor: str, now_ms: int) -> CaseRow:
-    """Give a claimed case back to everybody, whoever claimed it; raises CaseConflictError when it is not claimed."""
-    return await db.write(lambda conn: _unclaim(conn, _case(conn, case_id), actor=actor, now_ms=now_ms))
-
-
-def judge_case(conn: Connection, verdict: VerdictRow) -> ReviewResult:
+def judge_case(conn: Connection, verdict: VerdictRow) -> ReviewResult | Proposed:
     """Do what `give_verdict` does inside a transaction at hand."""
-    loaded = _load(conn, verdict.case_id)
+    loaded = load(conn, verdict.case_id)
+    outcome = outcome_of(conn, loaded, verdict)
+    amounts = four_eyes.moved(outcome, loaded.lines)
+    if four_eyes.needs_second(amounts, limit_minor=loaded.limit_minor, currency=loaded.currency):
+        return _propose(conn, loaded, verdict, amounts)
+    return carry_out(conn, loaded, verdict, outcome)
+
+
+def outcome_of(conn: Connection, loaded: Loaded, verdict: VerdictRow) -> Outcome:
+    """Return what a verdict does to a loaded case; raises as `give_verdict`."""
     _check_finding(conn, verdict, loaded.covered)
     at_ms = verdict.at_ms
-    outcome = decide(
+    last = ruling(loaded.verdicts)
+    was_paused = last is not None and (last.effects or {}).get("enrollment_after") == "paused"
+    return decide(
         loaded.case,
         verdict,
         covered=loaded.covered,
         lines=loaded.lines,
         holds=loaded.holds,
         make=Makers(transfer_id=lambda: new_id("com", at_ms), hold_id=lambda: new_id("hld", at_ms)),
+        due=_owed_again(conn, loaded, verdict) if verdict.action == "clear" else (),
+        enrollment=loaded.enrollment,
+        is_paused_here=was_paused and loaded.case.appealed_at_ms is not None,
     )
-    claimed = _claim(conn, loaded.case, actor=verdict.actor, now_ms=at_ms)
-    decided = msgspec.structs.replace(
+
+
+def carry_out(conn: Connection, loaded: Loaded, verdict: VerdictRow, outcome: Outcome) -> ReviewResult:
+    """Save what a verdict does: nothing of it happens without the rest."""
+    at_ms = verdict.at_ms
+    # A confirmed verdict was claimed when it was proposed.
+    claimed = loaded.case if verdict.confirmed_by else claim(conn, loaded.case, actor=verdict.actor, now_ms=at_ms)
+    is_decided = outcome.case_status == "decided"
+    after = msgspec.structs.replace(
         claimed,
         status=outcome.case_status,
         due_at_ms=outcome.due_at_ms,
-        decided_at_ms=at_ms if outcome.case_status == "decided" else None,
+        decided_at_ms=at_ms if is_decided else None,
+        postponed_until_ms=outcome.postponed_until_ms,
+        proposal_id=None,
     )
-    _save(conn, decided, outcome, verdict=verdict)
+    statuses = {each.conversion_id: each.status for each in loaded.covered}
+    effects = Effects(
+        case=loaded.case,
+        left=after.status,
+        statuses={each: statuses[each] for each in outcome.statuses},
+        known={
+            each.conversion_id: known_of(conn, each.conversion_id, refunded_minor=each.refunded_minor)
+            for each in loaded.covered
+            if verdict.action in AGAINST
+        },
+        enrollment_before=loaded.enrollment if outcome.enrollment_status else None,
+        enrollment_after=outcome.enrollment_status,
+    )
+    stored = msgspec.structs.replace(verdict, effects=msgspec.to_builtins(effects))
+    store.update_case(conn, after)
+    store.insert_verdict(conn, stored)
+    ledger.post(conn, outcome.transfers)
+    ledger.save_holds(conn, outcome.releases)
+    for conversion_id, status in outcome.statuses.items():
+        conversions.set_status(conn, conversion_id, status)
+        # What an appeal brings back may be covered by another case, which then holds it.
+        freeze_new_lines(conn, conversion_id, now_ms=at_ms, actor=verdict.actor)
+    if outcome.enrollment_status is not None:
+        partners.follow_verdict(
+            conn,
+            enrollment_id=after.enrollment_id,
+            status=outcome.enrollment_status,
+            reason_code="mistake" if verdict.action == "clear" else "fraud" if verdict.verdict == "fraud" else "terms",
+            reason=verdict.public_text,
+            actor=verdict.actor,
+            now_ms=at_ms,
+        )
     record(
         conn,
         at_ms=at_ms,
-        actor=verdict.actor,
-        action="case.decided" if outcome.case_status == "decided" else "case.postponed",
-        object_id=decided.case_id,
+        actor=verdict.confirmed_by or verdict.actor,
+        action="case.decided" if is_decided else "case.asked" if verdict.action == "ask" else "case.postponed",
+        object_id=after.case_id,
         reason=verdict.reason_code,
         before=_before(loaded, claimed),
-        after=_after(loaded, decided, outcome=outcome, verdict=verdict),
+        after=_after(loaded, after, outcome=outcome, verdict=verdict),
     )
     return ReviewResult(
-        case=decided,
-        verdict=verdict,
+        case=after,
+        verdict=stored,
         statuses=outcome.statuses,
         transfers=outcome.transfers,
         released=len(outcome.releases),
+        enrollment_status=outcome.enrollment_status,
     )
 
 
-def preview(conn: Connection, case_id: str, *, action: Action, now_ms: int) -> Preview:
-    """Return exactly what an action would do now, without doing it; raises as `give_verdict`."""
-    loaded = _load(conn, case_id)
-    placeholder = "com_" + "0" * 32  # never stored: a preview only counts
-    verdict = VerdictRow(
-        verdict_id="vdt_" + "0" * 32,
-        case_id=case_id,
-        verdict=VERDICTS_OF[action][0],
-        action=action,
-        reason_code="other",
-        public_text="",
-        note="",
-        deciding_finding=None,
-        actor=loaded.case.claimed_by or "preview",
-        at_ms=now_ms,
-    )
-    make = Makers(transfer_id=lambda: placeholder, hold_id=lambda: placeholder)
-    outcome = decide(loaded.case, verdict, covered=loaded.covered, lines=loaded.lines, holds=loaded.holds, make=make)
-    changes = _changes(conn, loaded, outcome=outcome, now_ms=now_ms)
-    taken_back: dict[str, int] = {}
-    for transfer in outcome.transfers:
-        taken_back[transfer.currency] = taken_back.get(transfer.currency, 0) - transfer.amount_minor
-    return Preview(
-        action=action,
-        changes=tuple(changes),
-        statuses=outcome.statuses,
-        taken_back=tuple(sorted(taken_back.items())),
-    )
-
-
-def _case(conn: Connection, case_id: str) -> CaseRow:
-    case = store.case_row(conn, _case_id(case_id))
-    if case is None:
-        raise CaseNotFoundError(f'There is no case "{case_id}"; look it up in the queue.')
-    return case
-
-
-def _case_id(text: str) -> str:
-    try:
-        return canonical_id("cas", text)
-    except IdError as error:
-        raise CaseNotFoundError(str(error)) from error
-
-
-def _load(conn: Connection, case_id: str) -> _Loaded:
-    case = _case(conn, case_id)
+def load(conn: Connection, case_id: str) -> Loaded:
+    """Return a case with all that a verdict may touch; raises CaseNotFoundError."""
+    case = find_case(conn, case_id)
     covered = store.covered_conversions(conn, case.case_id)
-    return _Loaded(
+    enrollment = partners.get_enrollment(conn, case.enrollment_id)
+    program = programs.get_program(conn, case.program_id)
+    return Loaded(
         case=case,
         covered=covered,
         lines=ledger.lines_of_conversions(conn, [conversion.conversion_id for conversion in covered]),
         holds=ledger.holds_of_case(conn, case.case_id),
+        verdicts=store.verdicts_of(conn, case.case_id),
+        enrollment=enrollment.status if enrollment else "left",
+        limit_minor=program.settings.four_eyes_minor if program else None,
+        currency=program.currency if program else "",
     )
 
 
-def _save(conn: Connection, case: CaseRow, outcome: Outcome, *, verdict: VerdictRow) -> None:
-    store.update_case(conn, case)
-    store.insert_verdict(conn, verdict)
-    ledger.post(conn, outcome.transfers)
-    ledger.save_holds(conn, outcome.releases)
-    for conversion_id, status in outcome.statuses.items():
-        set_status(conn, conversion_id, status)
+def _owed_again(conn: Connection, loaded: Loaded, verdict: VerdictRow) -> list[NewTransfer]:
+    """Return what an upheld appeal books: what the verdict appealed against took from what it brings back."""
+    against = ruling(loaded.verdicts)
+    if against is None:
+        return []
+    effects = None if against.effects is None else msgspec.convert(against.effects, Effects)
+    owed: list[NewTransfer] = []
+    for each in restorable(loaded.case, loaded.covered):
+        row = conversions.get_conversion(conn, each.conversion_id)
+        if row is not None:
+            owed += transfers_to_restore(
+                conn,
+                msgspec.structs.replace(row, status=status_restored(each)),
+                cause=occasion_of(against).cause,
+                known=effects.known.get(each.conversion_id) if effects else None,
+                occasion=occasion_of(verdict),
+            )
+    return owed
 
 
-def _claim(conn: Connection, case: CaseRow, *, actor: str, now_ms: int) -> CaseRow:
-    check_undecided(case, actor)
-    if case.claimed_by == actor:
-        return case
-    claimed = msgspec.structs.replace(case, status="claimed", claimed_by=actor)
-    return _move(conn, case, claimed, action="case.claimed", actor=actor, now_ms=now_ms)
-
-
-def _unclaim(conn: Connection, case: CaseRow, *, actor: str, now_ms: int) -> CaseRow:
-    if case.status != "claimed":
-        raise CaseConflictError(f"Case {case.case_id} is {case.status}; only a claimed case can be given back.")
-    opened = msgspec.structs.replace(case, status="open", claimed_by=None)
-    return _move(conn, case, opened, action="case.unclaimed", actor=actor, now_ms=now_ms)
-
-
-def _move(conn: Connection, before: CaseRow, after: CaseRow, *, action: str, actor: str, now_ms: int) -> CaseRow:
-    store.update_case(conn, after)
+def _propose(conn: Connection, loaded: Loaded, verdict: VerdictRow, amounts: dict[str, int]) -> Proposed:
+    """Write down a verdict for a second person; the case stays claimed by the first."""
+    claimed = claim(conn, loaded.case, actor=verdict.actor, now_ms=verdict.at_ms)
+    values = {name: getattr(verdict, name) for name in _PROPOSED if name not in {"proposal_id", "amounts"}}
+    proposal = ProposalRow(proposal_id=new_id("vdp", verdict.at_ms), amounts=amounts, **values)
+    talk_store.insert_proposal(conn, proposal)
+    waiting = msgspec.structs.replace(claimed, proposal_id=proposal.proposal_id, claim_ends_at_ms=None)
+    store.update_case(conn, waiting)
     record(
         conn,
-        at_ms=now_ms,
-        actor=actor,
-        action=action,
-        object_id=after.case_id,
-        before={"status": before.status, "claimed_by": before.claimed_by},
-        after={"status": after.status, "claimed_by": after.claimed_by},
+        at_ms=verdict.at_ms,
+        actor=verdict.actor,
+        action="case.proposed",
+        object_id=waiting.case_id,
+        reason=verdict.reason_code,
+        after={
+            "proposal_id": proposal.proposal_id,
+            "verdict": verdict.verdict,
+            "action": verdict.action,
+            "amounts": amounts,
+        },
     )
-    return after
+    return Proposed(case=waiting, proposal=proposal)
 
 
-def _changes(conn: Connection, loaded: _Loaded, *, outcome: Outcome, now_ms: int) -> list[LedgerChange]:
-    left = remaining(loaded.lines)
-    taken = {transfer.reverses_id: transfer.amount_minor for transfer in outcome.transfers}
-    released = {hold.transfer_id for hold in outcome.releases}
-    frozen = frozen_by(ledger.holds_of_accruals(conn, left))
-    changes = []
-    for line in loaded.lines:
-        if line.kind != "accrual" or not (line.transfer_id in taken or line.transfer_id in released):
-            continue
-        before_minor = left[line.transfer_id]
-        after_minor = before_minor + taken.get(line.transfer_id, 0)
-        holders = frozen.get(line.transfer_id, ())
-        others = tuple(case_id for case_id in holders if case_id != loaded.case.case_id)
-        changes.append(
-            LedgerChange(
-                transfer_id=line.transfer_id,
-                conversion_id=line.conversion_id,
-                enrollment_id=line.enrollment_id,
-                currency=line.currency,
-                before_minor=before_minor,
-                after_minor=after_minor,
-                status_before=_status(line, before_minor, holders=holders, now_ms=now_ms),
-                status_after=_status(line, after_minor, holders=others, now_ms=now_ms),
-            )
-        )
-    return changes
+_PROPOSED = ProposalRow.__struct_fields__
 
 
-def _status(line: PostedLine, remaining_minor: int, *, holders: tuple[str, ...], now_ms: int) -> str:
-    return commission_status(
-        remaining_minor=remaining_minor,
-        available_at_ms=line.available_at_ms,
-        frozen_by=holders,
-        now_ms=now_ms,
-        time_zone="UTC",  # the day is not shown
-    ).status
-
-
-def _before(loaded: _Loaded, case: CaseRow) -> dict[str, Any]:
+def _before(loaded: Loaded, case: CaseRow) -> dict[str, Any]:
     return {
         "status": case.status,
         "conversions": {conversion.conversion_id: conversion.status for conversion in loaded.covered},
@@ -278,12 +294,13 @@ def _before(loaded: _Loaded, case: CaseRow) -> dict[str, Any]:
     }
 
 
-def _after(loaded: _Loaded, case: CaseRow, *, outcome: Outcome, verdict: VerdictRow) -> dict[str, Any]:
+def _after(loaded: Loaded, case: CaseRow, *, outcome: Outcome, verdict: VerdictRow) -> dict[str, Any]:
     commissions = remaining(loaded.lines)
     for transfer in outcome.transfers:
-        commissions[transfer.reverses_id or transfer.transfer_id] += transfer.amount_minor
+        accrual_id = transfer.reverses_id or transfer.transfer_id
+        commissions[accrual_id] = commissions.get(accrual_id, 0) + transfer.amount_minor
     before = {conversion.conversion_id: conversion.status for conversion in loaded.covered}
-    return {
+    told = {
         "status": case.status,
         "verdict_id": verdict.verdict_id,
         "verdict": verdict.verdict,
@@ -293,6 +310,13 @@ def _after(loaded: _Loaded, case: CaseRow, *, outcome: Outcome, verdict: Verdict
         "commissions": commissions,
         "released": len(outcome.releases),
     }
+    if verdict.action in POSTPONING:
+        told["until_ms"] = case.postponed_until_ms
+    if outcome.enrollment_status is not None:
+        told["enrollment"] = outcome.enrollment_status
+    if verdict.confirmed_by is not None:
+        told["proposed_by"] = verdict.actor
+    return told
 
 
 def _check_finding(conn: Connection, verdict: VerdictRow, covered: list[CoveredConversion]) -> None:

@@ -1,17 +1,20 @@
 """Queries of findings, cases, what they cover, and verdicts.
 
-`opening.py` and `review.py` call the writing half inside their transaction, pages and the API the reading half. Only a
-case's status, assignee, score and due date ever change; findings and verdicts are only added.
+`opening.py` and `review.py` call the writing half inside their transaction, pages and the API the reading half. Only
+where a case stands ever changes: status, assignee, score, dates; findings and verdicts are only added.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, tuple_, update
 
 from fraud_rules.types import Finding
+from tracker.cases import talk_store
+from tracker.cases.decide import ruling
 from tracker.cases.tables import case_conversions, cases, findings, verdicts
 from tracker.cases.types import (
+    AGAINST,
     CaseRow,
     CaseStatus,
     CaseView,
@@ -21,7 +24,7 @@ from tracker.cases.types import (
     VerdictRow,
 )
 from tracker.conversions.tables import conversions
-from tracker.db.rows import as_struct, fields_of
+from tracker.db.rows import as_struct, fields_of, text_found
 from tracker.ledger import store as ledger
 from tracker.ledger.tables import entries, transfers
 from tracker.partners.tables import enrollments, partners
@@ -30,7 +33,10 @@ from tracker.programs.tables import programs
 PAGE_MAX = 100  # cases a page of the queue shows at most
 HEADLINES = 2  # findings in a row of the queue: two facts are read at a glance
 
+ESCALATED_DAYS = 30  # the age at which a case is the owners' business
+
 _Position = tuple[int, str]  # score and id of the last case of a page
+Narrow = Literal["", "escalated", "proposed"]
 
 
 def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
@@ -123,11 +129,13 @@ def covered_conversions(conn: Connection, case_id: str) -> list[CoveredConversio
     )
     rows = conn.execute(query).all()
     others = _undecided_cases(conn, [row.conversion_id for row in rows])
+    against = _cases_against(conn, case_id, [row.conversion_id for row in rows if row.status == "rejected"])
     return [
         CoveredConversion(
             **{name: getattr(row, name) for name in _COVERED_FIELDS},
             refunded_minor=int(row.refunded_minor),
             other_cases=tuple(each for each in others.get(row.conversion_id, ()) if each != case_id),
+            other_rejections=tuple(against.get(row.conversion_id, ())),
         )
         for row in rows
     ]
@@ -149,9 +157,8 @@ def conversions_in(
 
 
 def update_case(conn: Connection, case: CaseRow) -> None:
-    """Store what may change of a case: status, assignee, score, due date and the instant of decision."""
-    changing = ("status", "claimed_by", "score", "due_at_ms", "decided_at_ms")
-    values = {name: getattr(case, name) for name in changing}
+    """Store what may change of a case: everything but what it is about."""
+    values = {name: getattr(case, name) for name in _CHANGING}
     conn.execute(update(cases).where(cases.c.case_id == case.case_id).values(**values))
 
 
@@ -172,10 +179,16 @@ def queue(
     livemode: bool,
     statuses: Sequence[CaseStatus],
     program_id: str | None = None,
+    narrow: Narrow = "",
+    search: str = "",
     limit: int = PAGE_MAX,
     before: _Position | None = None,
 ) -> list[QueueRow]:
-    """Return cases, the highest score first, then the newest; `before` is (score, id) of the last case seen."""
+    """Return cases, the highest score first, then the newest; `before` is (score, id) of the last case seen.
+
+    `narrow` keeps those the owners were told of, or those that wait for a second person; `search` looks into the
+    partner's name.
+    """
     query = (
         _named_cases()
         .where(cases.c.livemode == livemode, cases.c.status.in_(list(statuses)))
@@ -184,29 +197,27 @@ def queue(
     )
     if program_id is not None:
         query = query.where(cases.c.program_id == program_id)
+    if narrow:
+        query = query.where(_NARROWED[narrow])
+    if search:
+        query = query.where(text_found(search, partners.c.name))
     if before is not None:
         query = query.where(tuple_(cases.c.score, cases.c.case_id) < before)
-    rows = conn.execute(query).all()
-    case_ids = [row.case_id for row in rows]
-    headlines = _headlines(conn, case_ids)
-    at_stake = _at_stake(conn, case_ids)
-    return [
-        QueueRow(
-            case=_case(row),
-            program_name=row.program_name,
-            partner_id=row.partner_id,
-            partner_name=row.partner_name,
-            conversions=row.conversions,
-            headline=tuple(headlines.get(row.case_id, ())),
-            at_stake=tuple(at_stake.get(row.case_id, ())),
-        )
-        for row in rows
-    ]
+    return _queue_rows(conn, conn.execute(query).all())
 
 
-def count_cases(conn: Connection, *, livemode: bool, statuses: Sequence[CaseStatus]) -> int:
-    """Return how many cases have one of the statuses."""
+def queue_rows_of(conn: Connection, case_ids: Iterable[str]) -> list[QueueRow]:
+    """Return the named cases as the queue shows them, the highest score first; unknown ids give nothing."""
+    ids = list(dict.fromkeys(case_ids))[:PAGE_MAX]
+    query = _named_cases().where(cases.c.case_id.in_(ids)).order_by(cases.c.score.desc(), cases.c.case_id.desc())
+    return _queue_rows(conn, conn.execute(query.limit(PAGE_MAX)).all())
+
+
+def count_cases(conn: Connection, *, livemode: bool, statuses: Sequence[CaseStatus], narrow: Narrow = "") -> int:
+    """Return how many cases have one of the statuses; `narrow` as in `queue`."""
     query = select(func.count()).where(cases.c.livemode == livemode, cases.c.status.in_(list(statuses)))
+    if narrow:
+        query = query.where(_NARROWED[narrow])
     return int(conn.execute(query).scalar_one())
 
 
@@ -226,12 +237,20 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
         conversions=tuple(covered),
         commissions=tuple(ledger.commissions_of_conversions(conn, ids, now_ms=now_ms)),
         verdicts=tuple(verdicts_of(conn, case_id)),
+        enrollment_status=row.enrollment_status,
+        messages=tuple(talk_store.messages_of(conn, case_id)),
+        proposal=None if row.proposal_id is None else talk_store.proposal_row(conn, row.proposal_id),
     )
 
 
-_COVERED_FIELDS = tuple(
-    name for name in CoveredConversion.__struct_fields__ if name not in {"refunded_minor", "other_cases"}
-)
+_NARROWED: dict[str, ColumnElement[bool]] = {
+    "escalated": and_(cases.c.reminded_days >= ESCALATED_DAYS, cases.c.status != "decided"),
+    "proposed": cases.c.proposal_id.is_not(None),
+}
+_COMPUTED = frozenset({"refunded_minor", "other_cases", "other_rejections"})
+_COVERED_FIELDS = tuple(name for name in CoveredConversion.__struct_fields__ if name not in _COMPUTED)
+_KEPT = frozenset({"case_id", "program_id", "enrollment_id", "livemode", "kind", "cluster_key", "opened_at_ms"})
+_CHANGING = tuple(name for name in CaseRow.__struct_fields__ if name not in _KEPT)
 _FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name != "holds_compared")
 
 
@@ -265,6 +284,43 @@ def _undecided_cases(conn: Connection, conversion_ids: Sequence[str]) -> dict[st
     return found
 
 
+def _cases_against(conn: Connection, case_id: str, conversion_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return, by conversion, the other cases whose verdict stands against it."""
+    if not conversion_ids:
+        return {}
+    query = (
+        select(case_conversions.c.conversion_id, case_conversions.c.case_id)
+        .where(case_conversions.c.conversion_id.in_(list(conversion_ids)), case_conversions.c.case_id != case_id)
+        .order_by(case_conversions.c.case_id)
+    )
+    covering = conn.execute(query).all()
+    ruled = {each: ruling(verdicts_of(conn, each)) for each in {row.case_id for row in covering}}
+    found: dict[str, list[str]] = {}
+    for row in covering:
+        verdict = ruled[row.case_id]
+        if verdict is not None and verdict.action in AGAINST:
+            found.setdefault(row.conversion_id, []).append(row.case_id)
+    return found
+
+
+def _queue_rows(conn: Connection, rows: Sequence[Row[Any]]) -> list[QueueRow]:
+    case_ids = [row.case_id for row in rows]
+    headlines = _headlines(conn, case_ids)
+    at_stake = _at_stake(conn, case_ids)
+    return [
+        QueueRow(
+            case=_case(row),
+            program_name=row.program_name,
+            partner_id=row.partner_id,
+            partner_name=row.partner_name,
+            conversions=row.conversions,
+            headline=tuple(headlines.get(row.case_id, ())),
+            at_stake=tuple(at_stake.get(row.case_id, ())),
+        )
+        for row in rows
+    ]
+
+
 def _named_cases() -> Select[Any]:
     count = (
         select(func.count()).where(case_conversions.c.case_id == cases.c.case_id).scalar_subquery().label("conversions")
@@ -273,6 +329,7 @@ def _named_cases() -> Select[Any]:
         programs.c.name.label("program_name"),
         partners.c.partner_id,
         partners.c.name.label("partner_name"),
+        enrollments.c.status.label("enrollment_status"),
         count,
     ]
     return (

@@ -1,4 +1,4 @@
-"""Tables of what a person judges: findings of the fraud rules, cases, verdicts."""
+"""Tables of what a person judges: findings of the fraud rules, cases, verdicts, what partners say to them."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
 
@@ -58,15 +58,25 @@ cases = table(
     Column("opened_at_ms", Int64, nullable=False),
     Column("due_at_ms", Int64, nullable=False),
     Column("decided_at_ms", Int64),
-    # One undecided case a cluster: new findings join it.
+    # When a claim without activity ends.
+    Column("claim_ends_at_ms", Int64),
+    # Until then nobody is offered the case: it is held on, or the partner was asked.
+    Column("postponed_until_ms", Int64),
+    # The one appeal a case can have.
+    Column("appealed_at_ms", Int64),
+    # The last age in days that was told (tracker/cases/ageing.py).
+    Column("reminded_days", Int64, nullable=False, server_default="0"),
+    # The verdict that waits for a second person. No foreign key: SQLite adds none to a table with rows.
+    Column("proposal_id", Id("vdp")),
+    # One undecided case a cluster: new findings join it. An appealed one was decided before and stands beside.
     Index(
         "uq_cases_open_cluster",
         "enrollment_id",
         "livemode",
         "cluster_key",
         unique=True,
-        sqlite_where=text("status <> 'decided'"),
-        postgresql_where=text("status <> 'decided'"),
+        sqlite_where=text("status <> 'decided' AND appealed_at_ms IS NULL"),
+        postgresql_where=text("status <> 'decided' AND appealed_at_ms IS NULL"),
     ),
     # Query: the queue, highest score first.
     Index("ix_cases_queue", "livemode", "status", "score"),
@@ -93,5 +103,42 @@ verdicts = append_only(
     Column("note", Str, nullable=False),
     Column("deciding_finding", Id("fnd")),
     Column("actor", Str, nullable=False),
+    Column("at_ms", Int64, nullable=False),
+    # How long ask and hold wait.
+    Column("days", Int64),
+    # The verdict an undo takes back. No foreign key: SQLite adds none to a guarded table.
+    Column("undoes", Id("vdt")),
+    # The second person, where one was needed.
+    Column("confirmed_by", Str),
+    # What it changed, for an undo; null in rows from before there was one.
+    Column("effects", Json),
+)
+
+verdict_proposals = append_only(
+    "verdict_proposals",
+    "Verdicts over a program's limit, which a second person confirms or refuses; the case names the one that waits.",
+    Column("proposal_id", Id("vdp"), primary_key=True),
+    Column("case_id", Id("cas"), ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("verdict", Str, nullable=False),
+    Column("action", Str, nullable=False),
+    Column("reason_code", Str, nullable=False),
+    Column("public_text", Str, nullable=False),
+    Column("note", Str, nullable=False),
+    Column("deciding_finding", Id("fnd")),
+    # Minor units it would move, by currency.
+    Column("amounts", Json, nullable=False),
+    Column("actor", Str, nullable=False),
+    Column("at_ms", Int64, nullable=False),
+)
+
+partner_messages = append_only(
+    "partner_messages",
+    "What partners wrote about their cases: answers to questions, and appeals.",
+    Column("message_id", Id("msg"), primary_key=True),
+    Column("case_id", Id("cas"), ForeignKey("cases.case_id"), nullable=False, index=True),
+    Column("kind", Str, CheckConstraint("kind IN ('reply', 'appeal')", name="kind_known"), nullable=False),
+    Column("text", Str, nullable=False),
+    # The question answered, or the verdict appealed against.
+    Column("verdict_id", Id("vdt"), ForeignKey("verdicts.verdict_id"), nullable=False),
     Column("at_ms", Int64, nullable=False),
 )

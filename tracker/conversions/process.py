@@ -23,7 +23,8 @@ from tracker.cases.opening import freeze_new_lines, open_cases_for
 from tracker.conversions import late_store, store
 from tracker.conversions.base import refunded_total
 from tracker.conversions.binding import next_binding
-from tracker.conversions.decide import dues, refund_status, status_of
+from tracker.conversions.booking import booked_refunds, credited_by, transfers_to_book
+from tracker.conversions.decide import refund_status, status_of
 from tracker.conversions.explain import explain
 from tracker.conversions.facts import load_facts
 from tracker.conversions.journey import Case, find_lead, load_case
@@ -33,8 +34,7 @@ from tracker.db.ids import new_id
 from tracker.i18n.messages import mark
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
-from tracker.ledger.transfers import difference
-from tracker.ledger.types import NewTransfer, Occasion, PublicText, Subject
+from tracker.ledger.types import NewTransfer, Occasion, PublicText
 from tracker.partners import store as partners
 from tracker.programs import store as programs
 from tracker.programs.types import Program
@@ -120,7 +120,7 @@ def _process_earning(conn: Connection, row: ConversionRow, program: Program, *, 
     clicked_at_ms = _clicked_at(case, decision)
     store.set_credited(conn, row.conversion_id, enrollment_id=credited, click_at_ms=clicked_at_ms)
     _bind(conn, case, credited)
-    refunded_minor = refunded_total(row, _booked_refunds(conn, row))
+    refunded_minor = refunded_total(row, booked_refunds(conn, row))
     occasion = Occasion(
         cause=f"decision:{stored.decision_id}",
         reason_code="conversion",
@@ -168,7 +168,7 @@ def _process_refund(conn: Connection, row: ConversionRow, *, now_ms: int, at_ms:
         return
     fits = row.currency == sale.currency
     store.set_status(conn, row.conversion_id, "accepted" if fits else "rejected")
-    refunded_minor = refunded_total(sale, _booked_refunds(conn, sale))
+    refunded_minor = refunded_total(sale, booked_refunds(conn, sale))
     occasion = Occasion(
         cause=f"refund:{row.conversion_id}",
         reason_code="refund",
@@ -176,12 +176,11 @@ def _process_refund(conn: Connection, row: ConversionRow, *, now_ms: int, at_ms:
         actor=ACTOR,
         at_ms=at_ms,
     )
-    parts = store.credits_of(conn, decision.decision_id) if decision.explanation.get("commissionable") else []
     posted = _book(
         conn,
         sale,
         program,
-        credited=[RewardedCredit(enrollment_id=part.enrollment_id, weight=part.weight) for part in parts],
+        credited=credited_by(conn, decision),
         decision=decision,
         refunded_minor=refunded_minor,
         occasion=occasion,
@@ -200,12 +199,6 @@ def _process_refund(conn: Connection, row: ConversionRow, *, now_ms: int, at_ms:
         before={"status": sale.status},
         after={"status": status, "refunded_minor": refunded_minor, "commissions": _summary(posted)},
     )
-
-
-def _booked_refunds(conn: Connection, sale: ConversionRow) -> list[ConversionRow]:
-    if sale.kind != "sale":
-        return []
-    return [refund for refund in store.refunds_of(conn, sale) if refund.status == "accepted"]
 
 
 def _save_decision(conn: Connection, case: Case, decision: Decision, *, at_ms: int, why: Why) -> StoredDecision:
@@ -279,21 +272,14 @@ def _book(
     occasion: Occasion,
 ) -> list[NewTransfer]:
     """Bring the ledger of one conversion to what is due, and freeze what a case holds."""
-    enrolled = partners.people_of(conn, sorted({credit.enrollment_id for credit in credited}))
-    overrides = {key: one.rate_bps for key, (one, _) in enrolled.items() if one.rate_bps is not None}
-    due = dues(row, program, credited, refunded_minor=refunded_minor, rate_overrides=overrides)
-    subject = Subject(
-        livemode=row.livemode,
-        program_id=row.program_id,
-        conversion_id=row.conversion_id,
-        decision_id=decision.decision_id,
-    )
-    transfers = difference(
-        ledger.lines_of_conversion(conn, row.conversion_id),
-        due,
-        subject=subject,
+    transfers = transfers_to_book(
+        conn,
+        row,
+        program,
+        credited=credited,
+        decision=decision,
+        refunded_minor=refunded_minor,
         occasion=occasion,
-        make_id=lambda: new_id("com", occasion.at_ms),
     )
     ledger.post(conn, transfers)
     freeze_new_lines(conn, row.conversion_id, now_ms=occasion.at_ms, actor=ACTOR)

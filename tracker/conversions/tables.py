@@ -24,6 +24,15 @@ customers = table(
     UniqueConstraint("program_id", "livemode", "external_id"),
     # Query: people of a program with one mailbox (dup_person_email, customers without external id).
     Index("ix_customers_email_canonical", "program_id", "livemode", "email_canonical"),
+    # Query: people of a program with one phone (page of a case).
+    Index(
+        "ix_customers_phone",
+        "program_id",
+        "livemode",
+        "phone",
+        sqlite_where=text("phone IS NOT NULL"),
+        postgresql_where=text("phone IS NOT NULL"),
+    ),
 )
 
 conversions = table(
@@ -85,6 +94,15 @@ conversions = table(
         "received_at_ms",
         sqlite_where=text("next_host_key IS NOT NULL"),
         postgresql_where=text("next_host_key IS NOT NULL"),
+    ),
+    # Query: conversions of one network (page of a case).
+    Index(
+        "ix_conversions_net",
+        "program_id",
+        "net_key",
+        "received_at_ms",
+        sqlite_where=text("net_key IS NOT NULL"),
+        postgresql_where=text("net_key IS NOT NULL"),
     ),
     # Query: conversions of a person (binding, dup_person_email).
     Index("ix_conversions_customer", "customer_id", "occurred_at_ms"),

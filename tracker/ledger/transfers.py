@@ -70,6 +70,20 @@ def reverse_all(posted: Sequence[PostedLine], *, occasion: Occasion, make_id: Ca
     ]
 
 
+def give_again(
+    posted: Sequence[PostedLine], *, cause: str, occasion: Occasion, make_id: Callable[[], str]
+) -> list[NewTransfer]:
+    """Return accruals that give back, to the cent, what the reversals of one cause took, in the order they were posted.
+
+    Posted: the accruals and every reversal of them. Asking twice gives it twice: the caller knows whether it was given.
+    """
+    accruals = {line.transfer_id: line for line in posted if line.kind == "accrual"}
+    taken = sorted((line for line in posted if line.kind == "reversal" and line.cause == cause), key=_seq)
+    return [
+        _given_again(accruals[line.reverses_id or ""], line, occasion=occasion, transfer_id=make_id()) for line in taken
+    ]
+
+
 def remaining(posted: Iterable[PostedLine]) -> dict[str, int]:
     """Return what reversals left of each accrual, by the accrual's id, in minor units (0 … original)."""
     left: dict[str, int] = {}
@@ -101,6 +115,10 @@ def _by_key(due: Sequence[Due]) -> dict[Key, Due]:
 
 def _newest_first(line: PostedLine) -> int:
     return -line.seq
+
+
+def _seq(line: PostedLine) -> int:
+    return line.seq
 
 
 def _take_back(
@@ -165,6 +183,30 @@ def _accrual(due: Due, amount_minor: int, *, subject: Subject, occasion: Occasio
         actor=occasion.actor,
         created_at_ms=occasion.at_ms,
         legs=_legs(due.currency, amount_minor, due.available_at_ms),
+    )
+
+
+def _given_again(accrual: PostedLine, reversal: PostedLine, *, occasion: Occasion, transfer_id: str) -> NewTransfer:
+    amount_minor = -reversal.amount_minor
+    # The sum that explains the accrual explains this line where all of it comes back.
+    explained = accrual.calculation if amount_minor == accrual.amount_minor else {}
+    return NewTransfer(
+        transfer_id=transfer_id,
+        kind="accrual",
+        livemode=accrual.livemode,
+        program_id=accrual.program_id,
+        enrollment_id=accrual.enrollment_id,
+        conversion_id=accrual.conversion_id,
+        decision_id=accrual.decision_id,
+        reverses_id=None,
+        cause=occasion.cause,
+        reward_id=accrual.reward_id,
+        reason_code=occasion.reason_code,
+        public_text=occasion.public_text,
+        calculation=explained | {"given_again": reversal.transfer_id, "booked_minor": amount_minor},
+        actor=occasion.actor,
+        created_at_ms=occasion.at_ms,
+        legs=_legs(accrual.currency, amount_minor, accrual.available_at_ms),
     )
 
 

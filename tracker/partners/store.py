@@ -27,10 +27,12 @@ from tracker.partners.types import (
     REASONS,
     STATUSES,
     Enrollment,
+    EnrollmentStatus,
     Login,
     NewPartner,
     Partner,
     PartnerRow,
+    ReasonCode,
     StatusChange,
 )
 from tracker.programs.origins import check_destination
@@ -107,29 +109,40 @@ def change_status(
     `reason` is read by the partner too. `role` is that of who acts: only an owner lifts a ban, and must say why.
     """
     enrollment = locked_enrollment(conn, enrollment_id)
-    if status not in STATUSES:
+    wanted = next((known for known in STATUSES if known == status), None)
+    if wanted is None:
         raise InputError("status", msg('"%(status)s" is not a status; choose one of the list.', status=status[:40]))
     if reason_code not in REASONS:
         raise InputError("reason_code", msg("Choose a reason from the list."))
     needs_text = enrollment.status == "banned" or status in {"banned", "rejected"} or reason_code == "other"
     text = clean_line(reason, field="reason", longest=REASON_MAX, shortest=int(needs_text))
-    check_move(enrollment.status, status, role=role)
-    conn.execute(update(enrollments).where(enrollments.c.enrollment_id == enrollment_id).values(status=status))
-    _insert_status(conn, enrollment_id, status=status, reason_code=reason_code, actor=actor, now_ms=now_ms)
-    record(
-        conn,
-        at_ms=now_ms,
-        actor=actor,
-        action=f"enrollment.{status}",
-        object_id=enrollment_id,
-        reason=text,
-        before={"status": enrollment.status},
-        after={"status": status, "reason_code": reason_code},
-    )
-    after_terms(conn, enrollment.program_id, effective_from_ms=now_ms, cause=f"status:{enrollment_id}")
-    changed = get_enrollment(conn, enrollment_id)
-    assert changed is not None
-    return changed
+    check_move(enrollment.status, wanted, role=role)
+    return _move(conn, enrollment, wanted, reason_code=reason_code, reason=text, actor=actor, now_ms=now_ms)
+
+
+def follow_verdict(
+    conn: Connection,
+    *,
+    enrollment_id: str,
+    status: EnrollmentStatus,
+    reason_code: ReasonCode,
+    reason: str,
+    actor: str,
+    now_ms: int,
+) -> None:
+    """Move an enrollment as the verdict on a case says, or back when it is undone.
+
+    The review has checked who may; `reason` is the verdict's text, which the partner reads.
+    """
+    enrollment = locked_enrollment(conn, enrollment_id)
+    if enrollment.status == "banned" and status == "paused":
+        # Taken back along the moves there are.
+        enrollment = _move(
+            conn, enrollment, "active", reason_code=reason_code, reason=reason, actor=actor, now_ms=now_ms
+        )
+    if enrollment.status != status:
+        check_move(enrollment.status, status, role="owner")
+        _move(conn, enrollment, status, reason_code=reason_code, reason=reason, actor=actor, now_ms=now_ms)
 
 
 def set_terms(
@@ -236,6 +249,36 @@ def all_enrollments(conn: Connection) -> list[Enrollment]:
     """Return every enrollment, for the public edge's snapshot."""
     query = select(enrollments).order_by(enrollments.c.enrollment_id).limit(SNAPSHOT_MAX)
     return [as_struct(Enrollment, row) for row in conn.execute(query)]
+
+
+def _move(
+    conn: Connection,
+    enrollment: Enrollment,
+    status: EnrollmentStatus,
+    *,
+    reason_code: str,
+    reason: str,
+    actor: str,
+    now_ms: int,
+) -> Enrollment:
+    """Store a move that was checked; conversions that happened since are decided again."""
+    enrollment_id = enrollment.enrollment_id
+    conn.execute(update(enrollments).where(enrollments.c.enrollment_id == enrollment_id).values(status=status))
+    _insert_status(conn, enrollment_id, status=status, reason_code=reason_code, actor=actor, now_ms=now_ms)
+    record(
+        conn,
+        at_ms=now_ms,
+        actor=actor,
+        action=f"enrollment.{status}",
+        object_id=enrollment_id,
+        reason=reason,
+        before={"status": enrollment.status},
+        after={"status": status, "reason_code": reason_code},
+    )
+    after_terms(conn, enrollment.program_id, effective_from_ms=now_ms, cause=f"status:{enrollment_id}")
+    changed = get_enrollment(conn, enrollment_id)
+    assert changed is not None
+    return changed
 
 
 def _partner_for(conn: Connection, *, name: str, email: str, actor: str, now_ms: int) -> Partner:

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from tracker.admin.arithmetic import Step, sum_steps
 from tracker.admin.explanations import Considered, considered
 from tracker.cases import store as cases
+from tracker.cases.decide import ruling
+from tracker.cases.types import AGAINST
 from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions
 from tracker.conversions.types import ConversionFilter, ConversionRow
@@ -21,6 +23,7 @@ from tracker.ledger.types import Balance, StatementLine
 from tracker.links import store as links
 from tracker.partners import store as partners
 from tracker.partners.types import Enrollment, Link, Partner, PromoCode
+from tracker.portal.matters import Matter, Stop, matters_of, stop_of
 from tracker.programs import store as programs
 from tracker.programs.types import Program
 
@@ -68,6 +71,8 @@ class Share(NamedTuple):
     balances: list[Balance]
     results: list[Result]
     lines: list[Line]
+    matters: list[Matter]
+    stop: Stop | None
 
 
 def load_results(conn: Connection, partner: Partner, speech: Translator, *, now_ms: int) -> list[Share]:
@@ -99,6 +104,8 @@ def _share(conn: Connection, enrollment: Enrollment, program: Program, speech: T
             Line(line, public_number(line.conversion_external_id), sum_steps(line.commission.line, speech))
             for line in lines
         ],
+        matters=matters_of(conn, enrollment, speech, now_ms=now_ms),
+        stop=stop_of(conn, enrollment, speech),
     )
 
 
@@ -152,12 +159,10 @@ def _reason(conn: Connection, row: ConversionRow, speech: Translator, *, enrollm
 
 
 def _verdict_text(conn: Connection, row: ConversionRow, speech: Translator) -> str:
-    """Return what the person who rejected it wrote for the partner."""
-    texts = [
-        verdict
-        for case in cases.cases_of_conversion(conn, row.conversion_id)
-        for verdict in cases.verdicts_of(conn, case.case_id)
-        if verdict.action in ("reject", "void")
+    """Return what the person who rejected it wrote for the partner; what was undone says nothing."""
+    ruled = [
+        ruling(cases.verdicts_of(conn, case.case_id)) for case in cases.cases_of_conversion(conn, row.conversion_id)
     ]
+    texts = [verdict for verdict in ruled if verdict is not None and verdict.action in AGAINST]
     newest = max(texts, key=lambda verdict: verdict.at_ms, default=None)
     return speech.gettext(newest.public_text) if newest else ""

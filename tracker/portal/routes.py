@@ -2,6 +2,7 @@
 
 `GET /p/{token}` shows a button and notes nothing, because messengers and mail scanners follow links. `POST` notes that
 the partner was here and shows the results. The address itself is the secret; a form sent from another site is refused.
+Behind it a partner also answers questions about cases and appeals against a decision.
 """
 
 from functools import cache
@@ -19,10 +20,14 @@ from ingest.enrich import read_agent
 from tracker.admin.cookies import is_secure
 from tracker.admin.csrf import is_from_here
 from tracker.admin.errors import public_error_page
+from tracker.admin.forms import Form, read_form
 from tracker.admin.guard import open_visit
 from tracker.admin.headers import secured
 from tracker.admin.render import TEMPLATE_DIR, environment
+from tracker.cases.appeals import MESSAGE_MAX, answer_question, file_appeal
+from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.languages import choose_language
+from tracker.i18n.messages import InputError, Message, msg
 from tracker.i18n.translator import Translator, translator_of
 from tracker.partners import store as partners
 from tracker.partners.types import Login, Partner
@@ -40,6 +45,7 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/p/{token}", show_door, methods=["GET"]),
         Route("/p/{token}", show_results, methods=["POST"]),
+        Route("/p/{token}/cases/{case_id}", write, methods=["POST"]),
     ]
 
 
@@ -61,11 +67,60 @@ async def show_results(request: Request) -> Response:
         return _page(request, "over.html", status=404)
     if await open_visit(request) is None:
         await _note(request, partner)
+    return await _results(request, partner)
+
+
+async def write(request: Request) -> Response:
+    """Take the partner's answer or appeal and show everything again, with what was typed where it is refused."""
+    services = _services(request)
+    if not is_from_here(request, services.settings.base_url):
+        return public_error_page(request, 419)
+    partner = await _partner(request)
+    if partner is None:
+        return _page(request, "over.html", status=404)
+    form = await read_form(request)
+    send = file_appeal if form.get("kind") == "appeal" else answer_question
+    try:
+        case_id = canonical_id("cas", request.path_params["case_id"])
+    except IdError:
+        return _page(request, "over.html", status=404)
+    mine = await services.db.read(lambda conn: partners.enrollments_of(conn, partner.partner_id))
+    try:
+        await send(
+            services.db,
+            case_id=case_id,
+            enrollment_ids={each.enrollment_id for each in mine},
+            text=form.raw("text"),
+            now_ms=services.now_ms(),
+        )
+    except InputError as error:
+        return await _results(request, partner, refused=(case_id, form.refuse(error)), status=422)
+    said = (
+        msg("Your appeal is with the reviewers.") if send is file_appeal else msg("Your answer is with the reviewers.")
+    )
+    return await _results(request, partner, said=said)
+
+
+async def _results(
+    request: Request,
+    partner: Partner,
+    *,
+    refused: tuple[str, Form] | None = None,
+    said: Message | None = None,
+    status: int = 200,
+) -> Response:
+    """Show everything that is the partner's; `refused` names the case and the form that was not taken."""
+    services = _services(request)
     speech, now_ms = _speech(request), services.now_ms()
     shares = await services.db.read(lambda conn: load_results(conn, partner, speech, now_ms=now_ms))
     return _page(
         request,
         "results.html",
+        status=status,
+        address=f"/p/{request.path_params['token']}",
+        refused=refused,
+        said=said,
+        message_max=MESSAGE_MAX,
         partner=partner,
         shares=shares,
         shown_max=SHOWN_MAX,

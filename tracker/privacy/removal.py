@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, delete, func, literal, or_, sele
 
 from ingest.enrich import read_agent
 from tracker.audit.tables import audit_entries
-from tracker.cases.tables import findings, verdicts
+from tracker.cases.tables import findings, partner_messages, verdict_proposals, verdicts
 from tracker.clicks import store as clicks_store
 from tracker.clicks.tables import clicks, identity_links
 from tracker.conversions import store as conversions_store
@@ -189,9 +189,16 @@ def empty_partner(conn: Connection, partner: Partner, *, actor: str, now_ms: int
 
 
 def clean_texts(conn: Connection, traces: Traces) -> int:
-    """Replace the person's mailboxes and phones in what staff typed: verdicts, and what the ledger tells partners."""
+    """Replace the person's mailboxes and phones in what was typed: verdicts, messages, what the ledger tells."""
     changed = 0
-    for table, names in ((verdicts, ("public_text", "note")), (transfers, ("public_text",))):
+    typed = ("public_text", "note")
+    texts = (
+        (verdicts, typed),
+        (verdict_proposals, typed),
+        (partner_messages, ("text",)),
+        (transfers, ("public_text",)),
+    )
+    for table, names in texts:
         key = next(iter(table.primary_key.columns))
         found = conn.execute(select(table).where(_names(table, names, traces)).limit(ROWS_MAX)).all()
         if not found:

@@ -41,6 +41,8 @@ class ProgramSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # Commissions are computed on the amount with tax and shipping only when these are set.
     commission_on_tax: bool = False
     commission_on_shipping: bool = False
+    # A verdict that moves more than this, in minor units of the program's currency, needs a second person; None: none.
+    four_eyes_minor: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)] | None = None
     # Settings of fraud rules by rule id; unknown ids and fields are refused when published.
     fraud_rules: dict[str, dict[str, Any]] = {}
 

@@ -29,6 +29,10 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "reports.view": _EVERYONE,
     "cases.view": _EVERYONE,
     "cases.decide": _REVIEWERS,
+    # To pause or ban over a case changes the partner too, as partners.edit does.
+    "cases.sanction": _MANAGERS,
+    # Many at once, without a page for each.
+    "cases.bulk": _MANAGERS,
     "ledger.view": _EVERYONE,
     "ledger.edit": _MONEY,
     "users.view": _HEADS,

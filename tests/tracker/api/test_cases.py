@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tracker.commands import create_key
 from tracker.programs.defaults import default_settings
-from tracker.programs.store import create_program
+from tracker.programs.store import create_program, publish_version
 
 HOST = "198.51.100.77"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -124,3 +125,64 @@ def test_p31_another_programs_or_modes_case_is_404(world) -> None:
 def test_an_unknown_case_is_404(shared_world, case_id: str) -> None:
     assert shared_world.api("GET", f"/v1/cases/{case_id}").status_code == 404
     assert shared_world.api("POST", f"/v1/cases/{case_id}/verdict", json=VERDICT).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "partner"),
+    [
+        ("ask", "waiting_partner", None),
+        ("hold", "claimed", None),
+        ("pause", "decided", "paused"),
+        ("ban", "decided", "banned"),
+    ],
+)
+def test_every_action_of_the_page_is_there(world, action: str, status: str, partner: str | None) -> None:
+    held = suspicious_lead(world)
+    verdict = "unsure" if action in {"ask", "hold"} else "policy"
+    body = VERDICT | {"verdict": verdict, "action": action, "reason_code": "other"}
+    if action in {"ask", "hold"}:
+        body["days"] = 30
+
+    answer = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=body)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, status)
+    assert answer.json()["enrollment_status"] == partner
+    view = world.api("GET", f"/v1/cases/{held['case_id']}").json()
+    assert bool(view["postponed_until"]) is (partner is None)
+    assert [one["action"] for one in view["verdicts"]] == [action]
+    assert (view["messages"], view["proposal"]) == ([], None)
+
+
+@pytest.mark.parametrize("days", [0, 91, "7"])
+def test_days_of_ask_and_hold_go_from_one_to_ninety(world, days: Any) -> None:
+    held = suspicious_lead(world)
+    body = VERDICT | {"verdict": "unsure", "action": "hold", "reason_code": "more_time", "days": days}
+
+    answer = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=body)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["days"]
+
+
+def test_over_the_programs_limit_the_answer_is_202_and_nothing_moves(world) -> None:
+    settings = msgspec.structs.replace(default_settings(), four_eyes_minor=1_999)
+    world.write(
+        lambda conn: publish_version(
+            conn,
+            program_id=world.program_id,
+            settings=settings,
+            note="",
+            actor="test",
+            now_ms=world.services.now_ms(),
+        )
+    )
+    held = suspicious_lead(world)
+
+    answer = world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=VERDICT)
+
+    assert answer.status_code == 202
+    assert answer.json()["proposal"]["amounts"] == {"EUR": 2_000}
+    view = world.api("GET", f"/v1/cases/{held['case_id']}").json()
+    assert view["proposal"] == answer.json()["proposal"]
+    assert {line["status"] for line in view["commissions"]} == {"frozen"}
+    assert world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=VERDICT).status_code == 409

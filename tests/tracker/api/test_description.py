@@ -10,6 +10,8 @@ import pytest
 from jsonschema_rs import Draft202012Validator, meta
 
 from tracker.api.routes import OPERATIONS, routes
+from tracker.programs.defaults import default_settings
+from tracker.programs.store import publish_version
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +135,15 @@ def story(world: Any) -> list[tuple[str, str, Any]]:
     ask("POST", path, at=f"/v1/cases/{case}/verdict", json=verdict)
     ask("POST", path, at=f"/v1/cases/{case}/verdict", json=verdict)
     ask("POST", path, at=f"/v1/cases/{case}/verdict", json={**verdict, "action": "explode"})
+    ask("GET", "/v1/cases/{id}", at=f"/v1/cases/{case}")
+    # From now on every verdict that moves money waits for a second person.
+    terms = msgspec.structs.replace(default_settings(), four_eyes_minor=0)
+    now_ms = world.services.now_ms()
+    published = {"program_id": world.program_id, "settings": terms, "note": "", "actor": "test", "now_ms": now_ms}
+    world.write(lambda conn: publish_version(conn, **published))
+    again = world.sale(partner_code="ANNA", customer={"external_id": "c-2", "email": "anna@partners.example"})
+    case = world.track("sale", again).json()["case_id"]
+    ask("POST", path, at=f"/v1/cases/{case}/verdict", json=verdict)
     ask("GET", "/v1/cases/{id}", at=f"/v1/cases/{case}")
     ask("GET", "/v1/openapi.json")
     ask("GET", "/v1/docs")

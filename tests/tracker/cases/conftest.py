@@ -1,26 +1,30 @@
 """Factories of the tests of cases: records of the rules, and a seeded world whose sales have earned commissions."""
 
-import itertools
+import shutil
 
+import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from fraud_rules.engine import Judgement
 from fraud_rules.scoring import score
 from fraud_rules.types import PPM, Finding, Subject
 from tracker.audit.store import list_entries
-from tracker.cases import review, store
+from tracker.cases import ageing, appeals, review, store, undo
 from tracker.cases.opening import freeze_new_lines, open_cases_for
 from tracker.cases.types import CaseRow, CoveredConversion, VerdictRow
 from tracker.conversions import tables as reported
 from tracker.db.ids import new_id
+from tracker.db.opening import open_database
 from tracker.ledger import store as ledger
 from tracker.ledger.transfers import difference
 from tracker.ledger.types import CommissionFilter, Occasion, PostedLine, PublicText
 from tracker.ledger.types import Subject as BookedSubject
+from tracker.partners import store as partners_store
 from tracker.partners.tables import enrollments, partners
-from tracker.programs.tables import programs
-from tracker.rewards.types import Due
+from tracker.programs.defaults import default_settings
+from tracker.programs.tables import program_versions, programs
+from tracker.rewards.types import Due, RewardRule
 
 T0 = 1_760_000_000_000
 HOLD = 30 * 86_400_000
@@ -156,7 +160,10 @@ class World:
         self.partner_ids = [new_id("prt", T0), new_id("prt", T0)]
         self.enrollment_ids = [new_id("enr", T0), new_id("enr", T0)]
         self.partner_id, self.enrollment_id = self.partner_ids[0], self.enrollment_ids[0]
-        self._numbers = itertools.count(1)
+        self.settings = msgspec.structs.replace(
+            default_settings(),
+            rewards=(RewardRule(reward_id="sale", on="sale", kind="percent", rate_bps=700),),
+        )
         self.write(self._seed)
 
     def write(self, fn):
@@ -165,11 +172,41 @@ class World:
     def read(self, fn):
         return self.run(self.database.read(fn))
 
+    def limit(self, four_eyes_minor):
+        """From now on a verdict that moves more needs a second person."""
+        settings = msgspec.structs.replace(self.settings, four_eyes_minor=four_eyes_minor)
+        self.write(
+            lambda conn: conn.execute(
+                insert(program_versions).values(
+                    program_id=self.program_id,
+                    version=2,
+                    effective_from_ms=T0,
+                    settings=msgspec.to_builtins(settings),
+                    published_by="test",
+                    note="",
+                )
+            )
+        )
+
+    def enrollment(self):
+        return self.read(lambda conn: partners_store.get_enrollment(conn, self.enrollment_id))
+
     def _seed(self, conn):
         program = {"program_id": self.program_id, "name": "Shop", "currency": "EUR", "time_zone": "UTC"}
         conn.execute(insert(programs).values(**program, created_at_ms=T0))
+        conn.execute(
+            insert(program_versions).values(
+                program_id=self.program_id,
+                version=1,
+                effective_from_ms=T0,
+                settings=msgspec.to_builtins(self.settings),
+                published_by="test",
+                note="",
+            )
+        )
         for number, name in enumerate(("Ivanov", "Petrov")):
-            partner = {"partner_id": self.partner_ids[number], "name": name, "email": f"{name}@example.com"}
+            email = f"{name}-{self.partner_ids[number]}@example.com"
+            partner = {"partner_id": self.partner_ids[number], "name": name, "email": email}
             conn.execute(insert(partners).values(**partner, created_at_ms=T0))
             conn.execute(
                 insert(enrollments).values(
@@ -186,10 +223,9 @@ class World:
     def sale(self, *, livemode=True, status="accepted", due=700, currency="EUR"):
         """Store a decided sale and book its commission; return the conversion's id."""
         conversion_id, decision_id = new_id("cnv", T0), new_id("dec", T0)
-        number = next(self._numbers)
 
         def run(conn):
-            self._insert(conn, conversion_id, number, livemode=livemode, status=status)
+            self._insert(conn, conversion_id, self._number(conn), livemode=livemode, status=status)
             decision = {"decision_id": decision_id, "conversion_id": conversion_id, "version": 1, "decided_at_ms": T0}
             conn.execute(
                 insert(reported.decisions).values(
@@ -198,7 +234,7 @@ class World:
                     status="attributed",
                     settings_version=1,
                     input_digest=b"0",
-                    explanation={},
+                    explanation={"commissionable": True},
                 )
             )
             part = {"decision_id": decision_id, "position": 0, "enrollment_id": self.enrollment_id}
@@ -214,17 +250,15 @@ class World:
                 select(reported.conversions.c.external_id).where(reported.conversions.c.conversion_id == conversion_id)
             ).scalar_one()
         )
-        self.write(
-            lambda conn: self._insert(
-                conn,
-                new_id("cnv", T0),
-                next(self._numbers),
-                kind="refund",
-                status=status,
-                amount_minor=amount,
-                refund_of=external_id,
-            )
-        )
+        self.write(lambda conn: self.add_refund(conn, external_id, amount, status=status))
+
+    def add_refund(self, conn, external_id, amount, *, status="accepted"):
+        values = {"kind": "refund", "status": status, "amount_minor": amount, "refund_of": external_id}
+        self._insert(conn, new_id("cnv", T0), self._number(conn), **values)
+
+    def _number(self, conn):
+        """The next number, also where a world was before in the same database."""
+        return (conn.execute(select(func.max(reported.conversions.c.seq))).scalar_one() or 0) + 1
 
     def _insert(self, conn, conversion_id, number, **changes):
         values = {
@@ -309,7 +343,7 @@ class World:
 
     def verdict(self, case_id, action="void", **changes):
         """Give a verdict as a reviewer would."""
-        verdicts = {"clear": "legitimate", "reject": "policy", "void": "fraud", "hold": "unsure"}
+        verdicts = {"clear": "legitimate", "reject": "policy", "ask": "unsure", "hold": "unsure"}
         values = {
             "case_id": case_id,
             "verdict": verdicts.get(action, "fraud"),
@@ -322,6 +356,27 @@ class World:
             "now_ms": T0 + 5,
         }
         return self.run(review.give_verdict(self.database, **(values | changes)))
+
+    def undo(self, case_id, *, actor=REVIEWER, now_ms=T0 + 6):
+        return self.run(undo.undo_verdict(self.database, case_id=case_id, actor=actor, now_ms=now_ms))
+
+    def answer(self, case_id, text="By my newsletter.", *, now_ms=T0 + 10):
+        mine = {self.enrollment_id}
+        return self.run(
+            appeals.answer_question(self.database, case_id=case_id, enrollment_ids=mine, text=text, now_ms=now_ms)
+        )
+
+    def appeal(self, case_id, text="They are real people.", *, now_ms=T0 + 10, enrollment_ids=None):
+        mine = enrollment_ids or {self.enrollment_id}
+        return self.run(
+            appeals.file_appeal(self.database, case_id=case_id, enrollment_ids=mine, text=text, now_ms=now_ms)
+        )
+
+    def watch(self, now_ms):
+        return self.write(lambda conn: ageing.watch(conn, after=None, now_ms=now_ms))
+
+    def case(self, case_id):
+        return self.read(lambda conn: store.case_row(conn, case_id))
 
     def view(self, case_id, *, now_ms=T0):
         return self.read(lambda conn: store.get_case(conn, case_id, now_ms=now_ms))
@@ -347,3 +402,13 @@ class World:
 @pytest.fixture
 def world(database, run):
     return World(database, run)
+
+
+@pytest.fixture
+def new_world(sqlite_template, tmp_path, run):
+    """Make worlds one after another in one SQLite file, for many examples of one test."""
+    path = tmp_path / "many.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = open_database(f"sqlite:///{path}")
+    yield lambda: World(opened, run)
+    run(opened.close())

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracker.cases.decide import HOLD_MS, CaseConflictError, Makers, VerdictRefusedError, decide
+from tracker.cases.decide import WAIT_DAYS, CaseConflictError, Makers, VerdictRefusedError, as_of, decide, ruling
 from tracker.cases.types import VERDICTS_OF
+from tracker.instants import DAY_MS
 from tracker.ledger.transfers import remaining
 from tracker.ledger.types import Hold, PublicText
 
@@ -45,7 +46,7 @@ def test_clear_accepts_and_releases_and_moves_no_money(make):
     assert [(each.transfer_id, each.kind) for each in outcome.releases] == [("com_1", "release")]
 
 
-@pytest.mark.parametrize("action", ["reject", "void"])
+@pytest.mark.parametrize("action", ["reject", "void", "pause", "ban"])
 def test_reject_and_void_take_back_all_that_is_left_with_the_reason(make, action):
     lines = [make.line(), make.line("com_2", -200, kind="reversal", reverses_id="com_1"), make.line("com_3", 50)]
 
@@ -114,13 +115,104 @@ def test_hold_changes_nothing_but_the_day_the_case_is_due(make):
     outcome = judge(make, "hold")
 
     assert (outcome.case_status, outcome.statuses, outcome.transfers, outcome.releases) == ("claimed", {}, (), ())
-    assert outcome.due_at_ms == make.T0 + 5 + HOLD_MS
+    assert outcome.due_at_ms == outcome.postponed_until_ms == make.T0 + 5 + WAIT_DAYS * DAY_MS
 
 
 def test_hold_never_brings_a_case_forward(make):
-    far = make.T0 + 100 * HOLD_MS
+    far = make.T0 + 100 * DAY_MS
 
     assert judge(make, "hold", case=make.case(due_at_ms=far)).due_at_ms == far
+
+
+@pytest.mark.parametrize(("action", "status"), [("ask", "waiting_partner"), ("hold", "claimed")])
+@pytest.mark.parametrize("days", [1, 90])
+def test_ask_and_hold_wait_as_many_days_as_told(make, action, status, days):
+    outcome = judge(make, action, verdict=make.verdict(action=action, verdict="unsure", days=days))
+
+    assert outcome.case_status == status
+    assert outcome.postponed_until_ms == make.T0 + 5 + days * DAY_MS
+
+
+@pytest.mark.parametrize(("action", "days"), [("hold", 0), ("hold", 91), ("ask", -1), ("clear", 7), ("void", 1)])
+def test_days_out_of_bounds_or_out_of_place_are_refused(make, action, days):
+    with pytest.raises(VerdictRefusedError) as refusal:
+        judge(make, action, verdict=make.verdict(action=action, verdict=VERDICTS_OF[action][0], days=days))
+
+    assert refusal.value.field == "days"
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("pause", "active", "paused"),
+        ("pause", "paused", None),
+        ("pause", "banned", None),
+        ("ban", "active", "banned"),
+        ("ban", "paused", "banned"),
+        ("ban", "banned", None),
+        ("reject", "active", None),
+        ("clear", "paused", None),
+    ],
+)
+def test_pause_and_ban_move_the_enrollment(make, action, before, after):
+    assert judge(make, action, enrollment=before).enrollment_status == after
+
+
+@pytest.mark.parametrize("before", ["left", "invited", "declined", "rejected", "applied"])
+@pytest.mark.parametrize("action", ["pause", "ban"])
+def test_who_is_not_in_the_program_is_neither_paused_nor_banned(make, action, before):
+    with pytest.raises(VerdictRefusedError, match="use reject"):
+        judge(make, action, enrollment=before)
+
+
+def test_a_test_case_leaves_the_real_enrollment_alone(make):
+    assert judge(make, "ban", case=make.case(livemode=False)).enrollment_status is None
+
+
+def test_an_upheld_appeal_restores_what_no_other_verdict_stands_against(make):
+    covered = [
+        make.covered(status="rejected"),
+        make.covered(conversion_id="cnv_2", status="rejected", other_rejections=("cas_2",)),
+        make.covered(conversion_id="cnv_3", status="rejected", other_cases=("cas_3",)),
+        make.covered(conversion_id="cnv_4", status="rejected", refunded_minor=1),
+    ]
+
+    outcome = judge(make, "clear", covered=covered, case=make.case(status="appealed", appealed_at_ms=make.T0))
+
+    assert outcome.statuses == {"cnv_1": "accepted", "cnv_3": "in_review", "cnv_4": "part_refunded"}
+
+
+def test_an_upheld_appeal_resumes_only_what_this_case_paused(make):
+    appealed = make.case(status="appealed", appealed_at_ms=make.T0)
+
+    assert judge(make, "clear", case=appealed, enrollment="paused", is_paused_here=True).enrollment_status == "active"
+    assert judge(make, "clear", case=appealed, enrollment="paused").enrollment_status is None
+    assert judge(make, "clear", case=appealed, enrollment="banned", is_paused_here=True).enrollment_status is None
+
+
+def test_a_claim_ends_by_itself(make):
+    case = make.case(status="claimed", claimed_by="user:usr_2", claim_ends_at_ms=make.T0 + 5)
+
+    assert as_of(case, make.T0 + 4) == case
+    assert (as_of(case, make.T0 + 5).status, as_of(case, make.T0 + 5).claimed_by) == ("open", None)
+    assert judge(make, "clear", case=case).case_status == "decided"
+
+
+def test_a_case_that_waits_for_a_second_person_cannot_be_judged(make):
+    with pytest.raises(CaseConflictError, match="second person"):
+        judge(make, "clear", case=make.case(status="claimed", claimed_by=make.REVIEWER, proposal_id="vdp_1"))
+
+
+def test_the_ruling_is_the_newest_verdict_that_decided_and_stands(make):
+    reject = make.verdict(verdict_id="vdt_1", action="reject")
+    undo = make.verdict(verdict_id="vdt_2", action="undo", undoes="vdt_1")
+    hold = make.verdict(verdict_id="vdt_3", action="hold")
+    clear = make.verdict(verdict_id="vdt_4", action="clear")
+
+    assert ruling([]) is None
+    assert ruling([reject, hold]) == reject
+    assert ruling([reject, undo, hold]) is None
+    assert ruling([reject, undo, hold, clear]) == clear
 
 
 @pytest.mark.parametrize("status", ["open", "claimed", "waiting_partner", "appealed"])

@@ -2,13 +2,17 @@
 
 import pytest
 
-from tracker.cases import review, store
-from tracker.cases.decide import CaseConflictError, VerdictRefusedError
+from tracker.cases import claims, store
+from tracker.cases.claims import CaseNotFoundError
+from tracker.cases.decide import CLAIM_MS, CaseConflictError, VerdictRefusedError
+from tracker.cases.preview import preview as foretell
 from tracker.cases.reasons import REASONS
-from tracker.cases.review import TEXT_MAX, CaseNotFoundError
+from tracker.cases.review import TEXT_MAX
 from tracker.db.ids import new_id
 from tracker.ledger.store import LedgerError
 from tracker.ledger.verify import verify_ledger
+
+T0 = 1_760_000_000_000
 
 
 @pytest.fixture
@@ -169,7 +173,9 @@ def test_the_finding_that_decided_is_kept(world, held):
     ("changes", "field"),
     [
         pytest.param({"verdict": "guilty"}, "verdict", id="unknown-verdict"),
-        pytest.param({"action": "ban"}, "action", id="action-not-there"),
+        pytest.param({"action": "burn"}, "action", id="action-not-there"),
+        pytest.param({"action": "undo"}, "action", id="undo-is-no-verdict"),
+        pytest.param({"days": 3}, "days", id="days-of-a-void"),
         pytest.param({"verdict": "legitimate"}, "action", id="void-of-a-legitimate-case"),
         pytest.param({"reason_code": "because"}, "reason_code", id="unknown-reason"),
         pytest.param({"public_text": "x" * (TEXT_MAX + 1)}, "public_text", id="long-text"),
@@ -212,11 +218,11 @@ def test_a_verdict_is_saved_whole_or_not_at_all(world, held, monkeypatch):
 
 
 def claim(world, case_id, actor):
-    return world.run(review.claim_case(world.database, case_id=case_id, actor=actor, now_ms=1))
+    return world.run(claims.claim_case(world.database, case_id=case_id, actor=actor, now_ms=T0))
 
 
 def unclaim(world, case_id, actor):
-    return world.run(review.unclaim_case(world.database, case_id=case_id, actor=actor, now_ms=2))
+    return world.run(claims.unclaim_case(world.database, case_id=case_id, actor=actor, now_ms=T0 + 2))
 
 
 def test_a_claimed_case_belongs_to_its_reviewer(world, held):
@@ -224,6 +230,7 @@ def test_a_claimed_case_belongs_to_its_reviewer(world, held):
 
     assert (claimed.status, claimed.claimed_by) == ("claimed", "user:usr_2")
     assert claim(world, held[1], "user:usr_2") == claimed
+    assert claimed.claim_ends_at_ms == T0 + CLAIM_MS
     with pytest.raises(CaseConflictError, match=r"claimed by user:usr_2; ask them"):
         claim(world, held[1], "user:usr_1")
     with pytest.raises(CaseConflictError, match="claimed by user:usr_2"):
@@ -255,7 +262,7 @@ def test_a_decided_case_cannot_be_claimed(world, held):
 
 
 def preview(world, case_id, action, now_ms):
-    return world.read(lambda conn: review.preview(conn, case_id, action=action, now_ms=now_ms))
+    return world.read(lambda conn: foretell(conn, case_id, action=action, now_ms=now_ms))
 
 
 @pytest.mark.parametrize("action", ["clear", "reject", "void", "hold"])

@@ -1,16 +1,21 @@
-// The keys of the review: a clear, x reject, v void, h hold on, c take, ? help. A key only walks to a form or sends the
-// claim, which can be given back; a verdict is never given without its reason standing on the page and a second key.
+// The keys of the review: a clear, x reject, v void, q ask, h hold on, c take, z take back, ? help. A key only presses a
+// button that stands on the page; a verdict is never given without its reason standing there and a second key.
 "use strict";
 
 (() => {
-  const ACTIONS = { a: "clear", x: "reject", v: "void", h: "hold" };
+  const ACTIONS = { a: "clear", x: "reject", v: "void", q: "ask", h: "hold" };
   const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]") !== null;
   const chosenRow = () => document.querySelector("[data-queue] tbody tr.is-chosen") ?? document.querySelector("[data-queue] tbody tr");
 
   const judge = (key) => {
-    const link = document.querySelector(`[data-key="${key}"]`);
-    if (link) link.click();
-    else if (chosenRow()) location.assign(`${chosenRow().dataset.case}?action=${ACTIONS[key]}`);
+    const button = document.querySelector(`[data-key="${key}"]`);
+    if (button) return button.click();
+    const row = chosenRow();
+    if (!row) return;
+    const form = row.querySelector(".queue-claim");
+    if (!form) return location.assign(`${row.dataset.case}?action=${ACTIONS[key]}`);
+    form.elements.action.value = ACTIONS[key];
+    form.requestSubmit();
   };
 
   const claim = () => {
@@ -23,10 +28,15 @@
     if (keys) keys.open = !keys.open;
   };
 
+  // The way back is offered for as long as the server says; after that it would only be refused.
+  const undo = document.querySelector("[data-undo]");
+  if (undo) setTimeout(() => undo.remove(), Number(undo.dataset.undo));
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.key in ACTIONS) judge(event.key);
     else if (event.key === "c") claim();
+    else if (event.key === "z") document.querySelector("[data-undo]")?.requestSubmit();
     else if (event.key === "?") help();
     else return;
     event.preventDefault();

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from fraud_rules.scoring import Score
+from fraud_rules.scoring import STRONG_FROM_PPM, Score
 from fraud_rules.types import Finding, Subject, weightiest_first
 
 
@@ -52,20 +52,16 @@ def cluster(
 ) -> Placement | None:
     """Return the case these findings join or open, or None when there is nothing to judge.
 
-    From the review line on there is always a case. Below it, a noted subject joins an open case over the
-    same shared fact, never one that merely concerns the same partner. Organic subjects hold no reward
-    and have no case. Order of findings and cases is no matter.
+    From the review line on there is always a case; below it never, or one guest whose browser filled the form
+    would hold the whole workshop. A strong crowd holds its members by itself (`covered`). Organic subjects hold
+    no reward and have no case. Order of findings and cases is no matter.
     """
     fired = sorted((f for f in findings if f.fired and f.factor_ppm > 0), key=weightiest_first)
-    if subject.partner_id is None or not fired or score.band == "none":
+    if subject.partner_id is None or not fired or score.band in {"none", "note"}:
         return None
-    in_review = score.band != "note"
     keys = list(dict.fromkeys(f.cluster_key for f in fired if f.cluster_key is not None))
-    if in_review:
-        keys.append(f"partner:{subject.partner_id}")
+    keys.append(f"partner:{subject.partner_id}")
     case = _find_open(subject, keys, open_cases=open_cases)
-    if case is None and not in_review:
-        return None
     known_conversions = () if case is None else case.conversion_ids
     known_prints = () if case is None else case.fingerprints
     exhibits = [Exhibit(fingerprint=fingerprint(subject, finding), finding=finding) for finding in fired]
@@ -83,9 +79,10 @@ def cluster(
 def covered(subject: Subject, findings: Iterable[Finding]) -> frozenset[str]:
     """Return the conversions a case over these findings holds: the subject, and whole crowds.
 
-    A crowd's first leads were unremarkable when they came; they belong to it all the same.
+    A crowd's first leads were unremarkable when they came; they belong to it all the same. A crowd that is only a note
+    is not held for one of its people whom something else brought into review.
     """
-    crowds = (f.compared for f in findings if f.fired and f.holds_compared)
+    crowds = (f.compared for f in findings if f.fired and f.holds_compared and f.factor_ppm >= STRONG_FROM_PPM)
     return frozenset({subject.conversion_id}).union(*crowds)
 
 

@@ -76,7 +76,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
     Counts, not shares: each rule sees how much is known.
     `delays`: conversions within 1 h, 24 h, 7 days of their click, and later. `partner_rates_ppm`: conversions
-    per click of each other partner with at least 20 clicks, sorted.
+    per click of each other partner with at least 20 clicks, sorted. `timed_sales`: sales with a click, `prompt_sales`:
+    those within a minute of it.
     """
 
     partners: int = 0
@@ -90,6 +91,8 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     delays: tuple[int, int, int, int] = (0, 0, 0, 0)
     sales: int = 0
     refunded_sales: int = 0
+    timed_sales: int = 0
+    prompt_sales: int = 0
 
 
 class PartnerFacts(msgspec.Struct, frozen=True, kw_only=True):

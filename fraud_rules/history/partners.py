@@ -24,6 +24,7 @@ from fraud_rules.types import PPM, ClickFacts, LeadRecord, Subject
 CLICK_DAYS = 30
 ANONYMOUS = frozenset({"hosting", "vpn", "tor"})
 RATE_CLICKS_MIN = 20
+PROMPT_MS = 60_000  # hardly anybody comes, chooses and pays within a minute
 # A home address shared by two partners' sign-ins says something; a café's or a carrier's does not.
 HOME_CLASSES = frozenset({"fixed"})
 
@@ -42,6 +43,8 @@ class _Counts(msgspec.Struct, kw_only=True):
     delays: tuple[int, int, int, int] = (0, 0, 0, 0)
     sales: int = 0
     refunded: int = 0
+    timed: int = 0
+    prompt: int = 0
 
 
 class Night:
@@ -141,6 +144,11 @@ class Night:
             delays=delay_buckets(leads),
             sales=len(sales),
             refunded=sum(sale.conversion_id in self.past.refunds for sale in sales),
+            timed=sum(sale.click_at_ms is not None for sale in sales),
+            prompt=sum(
+                sale.click_at_ms is not None and 0 <= sale.occurred_at_ms - sale.click_at_ms < PROMPT_MS
+                for sale in sales
+            ),
         )
         for lead in leads:
             verdict = is_abroad(lead)
@@ -168,6 +176,8 @@ class Night:
             ),
             sales=sum(counts.sales for counts in others),
             refunded_sales=sum(counts.refunded for counts in others),
+            timed_sales=sum(counts.timed for counts in others),
+            prompt_sales=sum(counts.prompt for counts in others),
         )
 
 

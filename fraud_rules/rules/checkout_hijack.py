@@ -12,7 +12,7 @@ import msgspec
 from fraud_rules.msgids import N_, NN_
 from fraud_rules.partner_facts import PartnerFacts, SaleRecord
 from fraud_rules.rule import Ppm, Rule, RuleConfig
-from fraud_rules.statistics import wilson_lower_ppm
+from fraud_rules.statistics import binomial_tail_ppm, wilson_lower_ppm
 from fraud_rules.types import PPM, Facts, Finding, is_operator_sent
 
 MINUTE_MS = 60_000
@@ -27,6 +27,12 @@ _SHARE = NN_(
     "%(count)d sales of this partner were clicked at the till: the device was in the shop before, and paid within "
     "%(seconds)d s. That is %(percent)d %% of %(sales)d sales.",
 )
+_PROMPT = NN_(
+    "%(count)d of %(sales)d sale of this partner was paid within %(seconds)d s of its click; in the program "
+    "%(usual)d %% are.",
+    "%(count)d of %(sales)d sales of this partner were paid within %(seconds)d s of their click; in the program "
+    "%(usual)d %% are.",
+)
 _CLEARS = N_("The program knows the partner as a coupon site and expects such a share.")
 
 
@@ -40,6 +46,11 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     paid_within_seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 60
     sales_min: Annotated[int, msgspec.Meta(ge=5, le=10_000)] = 10
     expected_share_ppm: Ppm = 300_000
+    # Where nothing is known of the devices before: so many prompt sales, beyond three times the program's share.
+    prompt_sales_min: Annotated[int, msgspec.Meta(ge=3, le=10_000)] = 6
+    prompt_share_min_ppm: Ppm = 50_000
+    prompt_times_program: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    surprise_at_most_ppm: Ppm = 100
 
 
 def evaluate(facts: Facts, config: Config) -> list[Finding]:
@@ -68,6 +79,47 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
 
 def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
     """Return one finding when more of the partner's sales than expected were clicked at the till."""
+    return _judge_share(facts, config) or _judge_prompt(facts, config)
+
+
+def _judge_prompt(facts: PartnerFacts, config: Config) -> list[Finding]:
+    timed = [sale for sale in facts.sales if sale.click_at_ms is not None and sale.at_ms >= sale.click_at_ms]
+    span_ms = config.paid_within_seconds * 1_000
+    prompt = [sale for sale in timed if sale.click_at_ms is not None and sale.at_ms - sale.click_at_ms < span_ms]
+    if len(prompt) < config.prompt_sales_min:
+        return []
+    baseline = facts.baseline
+    usual_ppm = baseline.prompt_sales * PPM // max(baseline.timed_sales, 1)
+    line_ppm = max(config.prompt_share_min_ppm, min(config.prompt_times_program * usual_ppm, PPM))
+    tail_ppm = binomial_tail_ppm(at_least=len(prompt), trials=len(timed), share_ppm=line_ppm)
+    if tail_ppm > config.surprise_at_most_ppm:
+        return []
+    one, many = _PROMPT
+    return [
+        RULE.find(
+            message=one,
+            message_plural=many,
+            params={
+                "count": len(prompt),
+                "sales": len(timed),
+                "seconds": config.paid_within_seconds,
+                "usual": usual_ppm * 100 // PPM,
+            },
+            weight_ppm=config.weight_ppm,
+            evidence={
+                "prompt_sales": len(prompt),
+                "timed_sales": len(timed),
+                "program_share_ppm": usual_ppm,
+                "tail_ppm": tail_ppm,
+            },
+            compared={sale.conversion_id for sale in prompt},
+            holds_compared=True,
+            clears_when=_CLEARS,
+        )
+    ]
+
+
+def _judge_share(facts: PartnerFacts, config: Config) -> list[Finding]:
     comparable = [sale for sale in facts.sales if _delay_ms(sale) is not None]
     if len(comparable) < config.sales_min:
         return []

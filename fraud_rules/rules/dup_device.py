@@ -18,6 +18,7 @@ from fraud_rules.names import of_one_family
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.types import PPM, Facts, Finding, LeadRecord, Subject, is_operator_sent
 
+CLOCK_GAP_MAX_MS = 6 * 3_600_000
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
@@ -97,7 +98,10 @@ def _read(people: list[LeadRecord], config: Config) -> Sitting:
         median_ms=median_ms,
         variation_ppm=variation,
         is_burst=len(people) >= BURST_PEOPLE_MIN and median_ms <= config.burst_gap_minutes * MINUTE_MS,
-        is_clock=len(people) >= MANY_PEOPLE and variation <= config.clock_variation_ppm,
+        # Once a day is how people live; a clock of hours is none of theirs.
+        is_clock=len(people) >= MANY_PEOPLE
+        and variation <= config.clock_variation_ppm
+        and median_ms < CLOCK_GAP_MAX_MS,
     )
 
 

@@ -37,6 +37,7 @@ DAY_MS = 24 * HOUR_MS
 LEADS_MAX = 5_000  # newest leads of a partner looked at in a night
 SMALL_GROUP_MAX = 12  # rows of so few people, double submits among them
 SMALL_CROWD = range(3, 5)
+OVER_MS = 6 * HOUR_MS  # nobody came for so long: the gathering is over, whatever midnight says
 MINUTE_MS = 60_000
 
 # Behind these addresses many strangers sit, and half of them hold the same two models of telephone.
@@ -136,7 +137,7 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
     found: list[Finding] = []
     for host_key, group in sorted(groups.items()):
         last = group[-1]
-        if not 2 < len(group) <= SMALL_GROUP_MAX:
+        if not 2 < len(group) <= SMALL_GROUP_MAX or facts.at_ms - last.at_ms < OVER_MS:
             continue
         earlier = [lead for lead in facts.leads if lead.host_key == host_key and lead.at_ms < last.at_ms - span_ms]
         days = min(max((last.at_ms - facts.leads[0].at_ms) // DAY_MS + 1, 1), DAYS_OBSERVED_MAX)

@@ -232,7 +232,7 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
 _COVERED_FIELDS = tuple(
     name for name in CoveredConversion.__struct_fields__ if name not in {"refunded_minor", "other_cases"}
 )
-_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name != "holds_compared")
+_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name not in {"holds_compared", "holds_partner"})
 
 
 def _refunded() -> ColumnElement[int]:

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import insert
 
 from fraud_rules.learning import SUGGESTS_FROM
+from tracker.db.ids import new_id
 from tracker.fraud.lessons import store
 from tracker.programs.check import owned_settings
 from tracker.programs.defaults import default_settings
@@ -36,8 +37,8 @@ def terms(world):
 def judged(world, make):
     """A case over findings, judged."""
 
-    def judged(*findings, action="void", deciding=None, at_ms=T0 + 5, livemode=True, number=iter(range(1000))):
-        key = f"email:{next(number)}"
+    def judged(*findings, action="void", deciding=None, at_ms=T0 + 5, livemode=True):
+        key = new_id("key", T0)
         found = [msgspec.structs.replace(each, cluster_key=key) for each in findings]
         opened = world.judge(world.sale(livemode=livemode), *found, livemode=livemode)
         rows = world.view(opened.case_id).findings

@@ -208,6 +208,8 @@ ACTION: Mapping[str, str] = {
     "event.discarded": mark("Refused event given up"),
     "person.erased": mark("Personal data erased"),
     "clicks.purged": mark("Old clicks deleted"),
+    "allow_entry.added": mark("Added to the allow list"),
+    "allow_entry.revoked": mark("Allow entry revoked"),
     "case.opened": mark("Case opened"),
     "case.extended": mark("Case covers more"),
     "case.claimed": mark("Case taken"),

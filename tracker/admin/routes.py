@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from tracker.admin import (
     account,
+    allow_list,
     audit,
     cases,
     clicks,
@@ -44,6 +45,7 @@ async def nowhere(visit: Visit) -> Response:
 POLICIES: tuple[RoutePolicy, ...] = (
     *overview.ROUTES,
     *cases.ROUTES,
+    *allow_list.ROUTES,
     *conversions.ROUTES,
     *journeys.ROUTES,
     *clicks.ROUTES,

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from fraud_rules.rule import read_configs
+from tracker.fraud.allow.store import entries_in_force
 from tracker.fraud.light_rows import LightRows
 from tracker.fraud.rehearsal import SAMPLE, Material, Terms, line_for, load_material, rehearse
 from tracker.fraud.rules import rules_in_force
-from tracker.fraud.allow.store import entries_in_force
 
 RULES = rules_in_force()
 

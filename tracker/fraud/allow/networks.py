@@ -7,7 +7,8 @@ Entries made from a case take the hashes of the case's conversions, for nobody k
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from ingest.address_keys import AddressKeyring, HostKeyed, masked_address
+from ingest.address_keys import AddressKeyring, masked_address
+from tracker.conversions.types import ConversionRow
 from tracker.fraud.allow.types import AllowedNetwork, NetworkScope
 from tracker.i18n.messages import InputError, msg
 
@@ -38,16 +39,8 @@ def read_network(text: str, keyring: AddressKeyring, *, field: str = "network") 
     )
 
 
-class Addressed(HostKeyed):
-    """A stored row that remembers host and network it came from, and what of the address may be shown."""
-
-    net_key: bytes | None
-    next_net_key: bytes | None
-    masked_ip: str | None
-
-
 def network_of_rows(
-    rows: Sequence[Addressed], *, scope: NetworkScope, keyring: AddressKeyring
+    rows: Sequence[ConversionRow], *, scope: NetworkScope, keyring: AddressKeyring
 ) -> AllowedNetwork | None:
     """Return the network that stored conversions came from, None where they came from several or are nameless.
 

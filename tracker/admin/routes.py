@@ -27,6 +27,8 @@ from tracker.admin import (
     programs,
     publishing,
     refused_events,
+    rule_settings,
+    rules,
     users,
 )
 from tracker.admin.assets import ASSET_ROUTE
@@ -46,6 +48,8 @@ POLICIES: tuple[RoutePolicy, ...] = (
     *overview.ROUTES,
     *cases.ROUTES,
     *allow_list.ROUTES,
+    *rules.ROUTES,
+    *rule_settings.ROUTES,
     *conversions.ROUTES,
     *journeys.ROUTES,
     *clicks.ROUTES,

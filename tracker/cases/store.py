@@ -253,9 +253,11 @@ def _refunded() -> ColumnElement[int]:
 
 
 def _undecided_cases(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the undecided cases that hold the conversions; a random check holds nothing."""
+    holding = and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided", cases.c.kind != "audit")
     query = (
         select(case_conversions.c.conversion_id, case_conversions.c.case_id)
-        .join(cases, and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided"))
+        .join(cases, holding)
         .where(case_conversions.c.conversion_id.in_(list(conversion_ids)))
         .order_by(case_conversions.c.case_id)
     )

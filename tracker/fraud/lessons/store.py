@@ -87,6 +87,11 @@ def scales_for(conn: Connection, program_id: str, *, livemode: bool, now_ms: int
     return scales_of(records)
 
 
+def scales_of_program(conn: Connection, program: Program, *, now_ms: int) -> dict[str, int]:
+    """Return the same computed anew, for a reader that may not write."""
+    return scales_of(records_of(conn, program, now_ms=now_ms).records)
+
+
 def records_of(conn: Connection, program: Program, *, now_ms: int) -> Learned:
     """Return what verdicts said of each rule in force up to now."""
     judged = judged_cases(conn, program.program_id, now_ms=now_ms)

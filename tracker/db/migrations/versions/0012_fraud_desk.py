@@ -20,6 +20,7 @@ OLD_KINDS, NEW_KINDS = "kind IN ('risk')", "kind IN ('risk', 'audit')"
 def upgrade() -> None:
     _let_cases_be_checks(op.get_bind())
     op.create_index("ix_cases_decided", "cases", ["program_id", "livemode", "decided_at_ms"])
+    op.create_index("ix_entries_available", "entries", ["account", "available_at_ms"])
     _create_allow_entries()
     op.create_table(
         "learned_weights",

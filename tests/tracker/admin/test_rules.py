@@ -12,6 +12,7 @@ from fraud_rules.rule import Rule, RuleConfig, read_config
 from tracker.admin import rule_forms
 from tracker.admin.forms import Form
 from tracker.cases import review
+from tracker.cases import store as cases_store
 from tracker.fraud import rules as rules_module
 from tracker.i18n.translator import translator_of
 from tracker.programs import store as programs
@@ -24,6 +25,10 @@ def base(world):
 
 def program_of(shop):
     return shop.read(lambda conn: programs.get_program(conn, shop.program_id))
+
+
+def findings(shop, conversion_id):
+    return shop.read(lambda conn: cases_store.findings_of(conn, [conversion_id]))
 
 
 def fields_on(page):
@@ -101,8 +106,9 @@ def test_settings_are_looked_at_published_and_used(owner, shop, base):
     assert program.version == 2
     assert program.settings.fraud_rules == {"self_email": {"weight_ppm": 400_000}}
     shop.services.clock.advance(1000)
-    shop.self_referral("SELF-2")
-    assert len(shop.cases()) == 1, "the second is a note"
+    second = shop.self_referral("SELF-2")
+    (finding,) = [row.finding for row in findings(shop, second) if row.finding.rule == "self_email"]
+    assert (finding.factor_ppm, finding.config["weight_ppm"]) == (400_000, 400_000)
     assert "Families buy here" in owner.get(base.removesuffix("/fraud")).text
 
 

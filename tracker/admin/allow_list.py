@@ -90,7 +90,8 @@ async def allow_new(visit: Visit) -> Response:
         values = [("program_id", program.program_id), ("expires", _offered_end(visit, program))]
     if offer is not None:
         values += [("rules", rule) for rule in offer.rules]
-        values += [("case_network", "host")] if "host" in offer.networks else [("partner", offer.code)]
+        shares_address = offer.case.cluster_key.startswith("host:") and "host" in offer.networks
+        values.append(("case_network", "host") if shares_address else ("partner", offer.code))
     return _new_page(visit, Form(values), known, offer=offer)
 
 

@@ -130,7 +130,7 @@ async def _preview_page(
         terms=terms,
         form=visit.form,
         form_path=path,
-        changes=changes_between(program.settings, terms),
+        changes=changes_between(_written_out(program.settings), _written_out(terms)),
         version=program.version + 1,
         has_moved=has_moved,
         sent=visit.form.sent(without=(*_STEPS, "note")),
@@ -205,6 +205,13 @@ def _line_form(visit: Visit, program: Program, form: Form, *, status: int = 200)
         low=REVIEW_FROM_MIN,
         high=REVIEW_FROM_MAX,
     )
+
+
+def _written_out(settings: ProgramSettings) -> ProgramSettings:
+    """Return terms with every setting of every rule, for telling what a change is a change from."""
+    configs = read_configs(rules_in_force(), settings.fraud_rules)
+    full = {rule_id: msgspec.to_builtins(config) for rule_id, config in configs.items()}
+    return msgspec.structs.replace(settings, fraud_rules=full)
 
 
 def _under(form: Form, error: InputError, field: str) -> Form:

@@ -16,7 +16,7 @@ def findings(shop, conversion_id):
     return shop.read(lambda conn: cases_store.findings_of(conn, [conversion_id]))
 
 
-def test_an_entry_made_from_a_case_silences_the_next_of_its_kind_and_stays_visible(owner, shop):
+def test_an_entry_made_from_a_case_silences_the_next_of_its_kind_and_stays_visible(owner, shop, world):
     shop.self_referral("SELF-1")
     (case,) = shop.cases()
     page = owner.get(f"/admin/cases/{case.case.case_id}").text
@@ -24,6 +24,8 @@ def test_an_entry_made_from_a_case_silences_the_next_of_its_kind_and_stays_visib
     form = owner.get(f"/admin/fraud/allow/new?case={case.case.case_id}").text
     assert 'value="self_email" checked' in form
     assert "198.51.100.x" in form
+    assert "198.51.100.0/24" in form
+    assert f'value="{world.partner.code}"' in form
     assert "198.51.100.77" not in form
 
     answer = owner.send(
@@ -51,6 +53,16 @@ def test_an_entry_made_from_a_case_silences_the_next_of_its_kind_and_stays_visib
     listed = owner.get("/admin/fraud/allow").text
     assert "The agency buys for its customers" in listed
     assert "198.51.100.x" in listed
+
+
+def test_a_crowds_case_offers_the_address_they_share(owner, shop):
+    shop.crowd()
+    (case,) = shop.cases()
+
+    form = owner.get(f"/admin/fraud/allow/new?case={case.case.case_id}").text
+
+    assert 'name="case_network" value="host" checked' in form
+    assert 'value="same_ip_leads" checked' in form
 
 
 def test_a_revoked_entry_silences_nothing_more(owner, shop):

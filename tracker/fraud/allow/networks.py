@@ -34,7 +34,7 @@ def read_network(text: str, keyring: AddressKeyring, *, field: str = "network") 
     return AllowedNetwork(
         keys=tuple(dict.fromkeys(key.hex() for key in keys)),
         scope=scope,
-        text=_shown(address, scope),
+        text=_shown(masked_address(address), scope),
         until_ms=keyring.epochs[-1].ends_at_ms,
     )
 
@@ -58,7 +58,10 @@ def network_of_rows(
     # Hashes under the next key reach to the end of the next epoch, others to the end of this one.
     until_ms = ends[-1] if later else ends[max(len(ends) - 2, 0)]
     return AllowedNetwork(
-        keys=tuple(sorted(key.hex() for key in own | later)), scope=scope, text=shown.pop(), until_ms=until_ms
+        keys=tuple(sorted(key.hex() for key in own | later)),
+        scope=scope,
+        text=_shown(shown.pop(), scope),
+        until_ms=until_ms,
     )
 
 
@@ -74,8 +77,6 @@ def _parsed(text: str, *, field: str) -> IPv4Network | IPv6Network:
     return network
 
 
-def _shown(address: str, scope: NetworkScope) -> str:
-    masked = masked_address(address)
-    if scope == "net" and masked.endswith(".x"):
-        return f"{masked[:-1]}0/24"
-    return masked
+def _shown(masked: str, scope: NetworkScope) -> str:
+    """Return the masked form of a host, or its whole neighbourhood."""
+    return f"{masked.removesuffix('x')}0/24" if scope == "net" and masked.endswith(".x") else masked

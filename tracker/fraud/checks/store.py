@@ -25,7 +25,7 @@ from tracker.ledger.transfers import remaining
 
 ACTOR = "system:fraud"
 DUE_MS = 7 * DAY_MS  # nothing waits for it but knowledge
-WEEKS_BACK = 4  # a server that stood still for a month has checks of that month left out
+WEEKS_BACK = 1  # the first start must not fill the queue with checks of the past
 WEEK_MAX = 50_000  # commissions of one week and program that are drawn from
 CONFIRMING = ("fraud", "policy")
 LIVE = True  # test commissions pay nobody

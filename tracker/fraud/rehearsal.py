@@ -149,15 +149,14 @@ def rehearse(
     ends_at = clock() + budget_s
     skipped = 0
     if len(counted) > SAMPLE:
-        # The oldest tell how long one takes: a quarter of the budget is kept for what goes on beside judging.
-        started = clock()
-        _Run(material, rules, before=before, after=after).go(until=SAMPLE, since=counted[0])
-        each_s = max((clock() - started) / SAMPLE, 1e-9)
-        affordable = int(max(ends_at - clock(), 0.0) * 0.75 / each_s)
+        # The middle ones tell how long one takes: two fifths of the budget are kept for what else goes on.
+        middle = counted[(len(counted) - SAMPLE) // 2]
+        spent_s = _Run(material, rules, before=before, after=after).go(until=SAMPLE, since=middle, clock=clock)
+        affordable = int(max(ends_at - clock(), 0.0) * 0.6 / max(spent_s / SAMPLE, 1e-9))
         skipped = max(len(counted) - max(affordable, SAMPLE), 0)
     run = _Run(material, rules, before=before, after=after)
     if counted:
-        run.go(until=None, since=counted[skipped])
+        run.go(until=None, since=counted[skipped], clock=clock)
     looked_at = counted[skipped:]
     is_cut = skipped > 0 or material.rows.is_cut
     since_ms = looked_at[0].at_ms if looked_at and is_cut else material.since_ms
@@ -180,22 +179,27 @@ class _Run:
         self.partners_due_ms = material.since_ms + PARTNERS_EVERY_DAYS * DAY_MS
         self.failures: dict[str, None] = {}
 
-    def go(self, *, until: int | None, since: Subject) -> None:
-        """Walk to the end, or until so many conversions are judged, judging from a conversion on."""
-        judged, begun = 0, False
+    def go(self, *, until: int | None, since: Subject, clock: Callable[[], float]) -> float:
+        """Walk to the end, or until so many conversions are judged; judge from a conversion on.
+
+        Return the seconds from the first that was judged.
+        """
+        judged, begun, started_s = 0, False, 0.0
         for each in self.material.rows.happenings:
             if isinstance(each, Subject):
-                begun = begun or each is since
+                if each is since:
+                    begun, started_s = True, clock()
                 if begun:
                     self._pass_weeks(each.at_ms)
                     self._judge(each)
                     judged += 1
                     if judged == until:
-                        return
+                        return clock() - started_s
             take(self.past, each)
             if isinstance(each, Subject) and begun:
                 self._settle_lead(each)
         self._judge_partners(self.material.until_ms)
+        return clock() - started_s
 
     def _judge(self, subject: Subject) -> None:
         facts = facts_of(subject, self.past)

@@ -14,6 +14,8 @@ from tracker.admin.forms import Form
 from tracker.cases import review
 from tracker.cases import store as cases_store
 from tracker.fraud import rules as rules_module
+from tracker.fraud.lessons import store as lessons
+from tracker.fraud.lessons.tables import learned_weights
 from tracker.i18n.translator import translator_of
 from tracker.programs import store as programs
 
@@ -289,3 +291,35 @@ def test_a_form_sent_as_it_is_shown_changes_nothing(rule):
     values = rule_forms.values_of(rule_forms.fields_of(rule), config)
     assert rule_forms.read_rule(Form(values), rule) == {}
     assert msgspec.to_builtins(config)
+
+
+def test_a_rule_that_is_mostly_wrong_is_named_with_the_way_to_its_form(owner, shop, base, monkeypatch):
+    def mostly_wrong(conn, program, *, now_ms):
+        told = lessons.records_of(conn, program, now_ms=now_ms)
+        bad = msgspec.structs.replace(
+            told.records["too_fast"], verdicts=25, recent=14, recent_confirmed=1, posterior_ppm=80_000
+        )
+        appeals = {"too_fast": lessons.Appealed(against=4, overturned=1)}
+        return msgspec.structs.replace(told, records=told.records | {"too_fast": bad}, appeals=appeals)
+
+    monkeypatch.setattr("tracker.admin.rules.records_of", mostly_wrong)
+
+    page = owner.get(base).text
+
+    said = text_of(page)
+    assert "was right in few of its 25 verdicts. Molva switches nothing off by itself." in said
+    assert f'href="{base}/rules/too_fast">Look at its settings' in page
+    assert "1 of 14 confirmed" in said
+    assert "1 of 4 overturned on appeal" in said
+    assert "8% learned; 45% by its settings" in said
+    assert f"{len(RULES)} of {len(RULES)}" in said, "and it still judges"
+
+
+def test_the_overview_names_rules_that_are_mostly_wrong(owner, shop):
+    assert "Fraud rules that are mostly wrong" not in owner.get("/admin/").text
+    values = {"version": 1, "day": 1, "decided_at_ms": 1, "scales": {}, "suggested_off": ["too_fast"]}
+    shop.write(lambda conn: conn.execute(learned_weights.insert().values(program_id=shop.program_id, **values)))
+
+    page = owner.get("/admin/").text
+
+    assert '<a href="/admin/fraud">Fraud rules that are mostly wrong</a>' in page

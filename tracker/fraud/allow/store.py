@@ -22,6 +22,7 @@ ENTRIES_MAX = 500  # entries of a program in force: more would switch rules off 
 RULES_MAX = 100
 REASON_MAX = 500
 LISTED_MAX = 500
+_UNTOLD = frozenset({"network_keys", "visitor_id"})
 
 
 def entries_in_force(conn: Connection, program_id: str, *, at_ms: int) -> tuple[AllowEntry, ...]:
@@ -157,6 +158,6 @@ def _has_condition(new: NewEntry) -> bool:
 
 
 def _told(row: EntryRow) -> dict[str, object]:
-    """Return what the audit trail keeps of an entry; hashes say nothing to a reader."""
+    """Return what the audit trail keeps of an entry: hashes say nothing to a reader, and a device may be erased."""
     told = msgspec.to_builtins(row)
-    return {name: value for name, value in told.items() if value is not None and name != "network_keys"}
+    return {name: value for name, value in told.items() if value is not None and name not in _UNTOLD}

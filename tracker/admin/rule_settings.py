@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from fraud_rules.rule import Rule, read_config, read_configs
+from fraud_rules.rule import Rule, configs_in_force, read_config
 from fraud_rules.scoring import REVIEW_FROM, REVIEW_FROM_MAX, REVIEW_FROM_MIN
 from tracker.admin.forms import Form
 from tracker.admin.policy import action, page
@@ -168,7 +168,7 @@ def rule_of(visit: Visit) -> Rule[Any]:
 
 def _terms(settings: ProgramSettings, rules: tuple[Rule[Any], ...]) -> Terms:
     given: Mapping[str, Mapping[str, object]] = settings.fraud_rules
-    return Terms(configs=read_configs(rules, given), review_from=settings.review_from)
+    return Terms(configs=configs_in_force(rules, given), review_from=settings.review_from)
 
 
 async def _rule_form(visit: Visit, program: Program, rule: Rule[Any], form: Form, *, status: int = 200) -> Response:
@@ -209,7 +209,7 @@ def _line_form(visit: Visit, program: Program, form: Form, *, status: int = 200)
 
 def _written_out(settings: ProgramSettings) -> ProgramSettings:
     """Return terms with every setting of every rule, for telling what a change is a change from."""
-    configs = read_configs(rules_in_force(), settings.fraud_rules)
+    configs = configs_in_force(rules_in_force(), settings.fraud_rules)
     full = {rule_id: msgspec.to_builtins(config) for rule_id, config in configs.items()}
     return msgspec.structs.replace(settings, fraud_rules=full)
 

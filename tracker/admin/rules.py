@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from fraud_rules.learning import RuleRecord
-from fraud_rules.rule import Rule, read_configs
+from fraud_rules.rule import Rule, configs_in_force
 from tracker.admin.policy import page
 from tracker.admin.programs import program_of
 from tracker.admin.render import render
@@ -119,7 +119,7 @@ def rule_rows(
 ) -> list[RuleRow]:
     """Return a row for every rule in force, in the order of the registry."""
     rules = rules_in_force()
-    configs = read_configs(rules, program.settings.fraud_rules)
+    configs = configs_in_force(rules, program.settings.fraud_rules)
     return [
         RuleRow(
             rule=rule,

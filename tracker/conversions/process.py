@@ -17,7 +17,7 @@ from attribution.engine import ENGINE_VERSION, attribute
 from attribution.types import Decision
 from fraud_rules.engine import Judgement, judge
 from fraud_rules.registry import RULES, required_facts
-from fraud_rules.rule import read_configs
+from fraud_rules.rule import configs_in_force
 from tracker.audit import store as audit
 from tracker.cases.opening import freeze_new_lines, open_cases_for
 from tracker.conversions import late_store, store
@@ -311,7 +311,7 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
         return False
     credited: list[str | None] = list(dict.fromkeys(credit.partner_id for credit in decision.credits))
     settings = case.program.settings
-    configs = read_configs(RULES, settings.fraud_rules)
+    configs = configs_in_force(RULES, settings.fraud_rules)
     allow = entries_in_force(conn, case.row.program_id, at_ms=case.row.received_at_ms)
     scales = scales_for(conn, case.row.program_id, livemode=case.row.livemode, now_ms=at_ms)
     is_held = False

@@ -18,6 +18,7 @@ from tracker.fraud.lessons import store as lessons
 from tracker.fraud.lessons.tables import learned_weights
 from tracker.i18n.translator import translator_of
 from tracker.programs import store as programs
+from tracker.programs.tables import program_versions
 
 
 @pytest.fixture
@@ -323,3 +324,22 @@ def test_the_overview_names_rules_that_are_mostly_wrong(owner, shop):
     page = owner.get("/admin/").text
 
     assert '<a href="/admin/fraud">Fraud rules that are mostly wrong</a>' in page
+
+
+def test_settings_of_a_rule_that_was_uninstalled_stop_nothing_and_go_with_the_next_version(owner, shop, base):
+    settings = msgspec.structs.replace(program_of(shop).settings, fraud_rules={"gone_rule": {"loudness": 4}})
+    values = {"version": 2, "effective_from_ms": shop.services.now_ms(), "settings": msgspec.to_builtins(settings)}
+    shop.write(
+        lambda conn: conn.execute(
+            program_versions.insert().values(program_id=shop.program_id, published_by="cli", note="", **values)
+        )
+    )
+    shop.services.clock.advance(1000)
+    shop.self_referral()
+    assert len(shop.cases()) == 1
+    assert owner.get(base).status_code == 200
+
+    preview = owner.send(f"{base}/line", review_from="60", weekly_cases="", step="preview")
+    owner.send(f"{base}/line", **{**hidden_on(preview.text), "step": "publish"})
+
+    assert (program_of(shop).version, program_of(shop).settings.fraud_rules) == (3, {})

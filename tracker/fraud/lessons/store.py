@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from fraud_rules.learning import HALF_LIFE_MS, Lesson, RuleRecord, learn, scales_of
-from fraud_rules.rule import Rule, RuleConfig, read_configs
+from fraud_rules.rule import Rule, RuleConfig, configs_in_force
 from tracker.cases.tables import case_conversions, cases, findings, verdicts
 from tracker.clicks.store import upsert
 from tracker.fraud.lessons.tables import learned_weights
@@ -109,7 +109,7 @@ def suggested_off(conn: Connection) -> dict[str, list[str]]:
 def weights_of(program: Program) -> dict[str, int]:
     """Return the weight each rule has by the program's terms; what verdicts teach starts from it."""
     rules = rules_in_force()
-    configs = read_configs(rules, program.settings.fraud_rules)
+    configs = configs_in_force(rules, program.settings.fraud_rules)
     return {rule.id: weight_of(rule, configs[rule.id]) for rule in rules}
 
 

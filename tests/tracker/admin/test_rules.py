@@ -14,6 +14,7 @@ from tracker.admin.forms import Form
 from tracker.cases import review
 from tracker.cases import store as cases_store
 from tracker.fraud import rules as rules_module
+from tracker.fraud.checks.store import find_checks, open_checks
 from tracker.fraud.lessons import store as lessons
 from tracker.fraud.lessons.tables import learned_weights
 from tracker.i18n.translator import translator_of
@@ -343,3 +344,21 @@ def test_settings_of_a_rule_that_was_uninstalled_stop_nothing_and_go_with_the_ne
     owner.send(f"{base}/line", **{**hidden_on(preview.text), "step": "publish"})
 
     assert (program_of(shop).version, program_of(shop).settings.fraud_rules) == (3, {})
+
+
+def test_a_random_check_is_a_case_like_any_other_that_says_what_it_is(owner, shop, base):
+    shop.click()
+    shop.sale(visitor_id="visitor-1")
+    shop.services.clock.advance(40 * 86_400_000)
+    owner.sign_in("owner")
+    now_ms = shop.services.now_ms()
+    due = shop.read(lambda conn: find_checks(conn, shop.program_id, key=b"k" * 32, now_ms=now_ms - 3 * 86_400_000))
+    (case_id,) = shop.write(lambda conn: open_checks(conn, shop.program_id, due, now_ms=now_ms))
+
+    assert "Random check" in owner.get("/admin/cases").text
+    page = owner.get(f"/admin/cases/{case_id}").text
+    assert "No rule asked for this case and nothing is held." in page
+    assert "1 of them waits." in owner.get(base).text
+
+    owner.send(f"/admin/cases/{case_id}/verdict", action="clear", verdict="legitimate", reason_code="legitimate")
+    assert "Of 1 random check 0 was fraud or against the terms: about 0%" in text_of(owner.get(base).text)

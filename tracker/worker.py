@@ -16,6 +16,7 @@ from tracker.clicks import store as clicks
 from tracker.conversions.late import DECIDE, REVISIT, revisit
 from tracker.conversions.process import process_conversion
 from tracker.event_retention import purge_custom_events, purge_refused_events
+from tracker.fraud.upkeep import look_after_rules
 from tracker.idempotency import store as idempotency
 from tracker.instants import DAY_MS
 from tracker.jobs import store as jobs
@@ -113,6 +114,7 @@ TASKS: tuple[Task, ...] = (
     Task(description="purge custom events", run=purge_custom_events, period_s=3600.0),
     Task(description="purge old clicks", run=purge_clicks, period_s=86_400.0),
     Task(description="remind of cases", run=watch_cases, period_s=600.0),
+    Task(description="draw random checks, learn from verdicts", run=look_after_rules, period_s=3600.0),
     Task(description="mask refused events", run=mask_refused_events, period_s=3600.0),
 )
 

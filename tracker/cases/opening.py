@@ -90,7 +90,9 @@ def open_cases_for(
 
 def freeze_new_lines(conn: Connection, conversion_id: str, *, now_ms: int, actor: str) -> bool:
     """Freeze what undecided cases cover and do not freeze yet; return whether any covers the conversion."""
-    undecided = [case for case in store.cases_of_conversion(conn, conversion_id) if case.status != "decided"]
+    covering = store.cases_of_conversion(conn, conversion_id)
+    # A random check holds nothing: nobody suspects anything.
+    undecided = [case for case in covering if case.status != "decided" and case.kind != "audit"]
     for case in undecided:
         _freeze_covered(conn, case.case_id, now_ms=now_ms, actor=actor)
     return bool(undecided)

@@ -251,7 +251,7 @@ _COMPUTED = frozenset({"refunded_minor", "other_cases", "other_rejections"})
 _COVERED_FIELDS = tuple(name for name in CoveredConversion.__struct_fields__ if name not in _COMPUTED)
 _KEPT = frozenset({"case_id", "program_id", "enrollment_id", "livemode", "kind", "cluster_key", "opened_at_ms"})
 _CHANGING = tuple(name for name in CaseRow.__struct_fields__ if name not in _KEPT)
-_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name != "holds_compared")
+_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name not in {"holds_compared", "holds_partner"})
 
 
 def _refunded() -> ColumnElement[int]:
@@ -272,9 +272,11 @@ def _refunded() -> ColumnElement[int]:
 
 
 def _undecided_cases(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the undecided cases that hold the conversions; a random check holds nothing."""
+    holding = and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided", cases.c.kind != "audit")
     query = (
         select(case_conversions.c.conversion_id, case_conversions.c.case_id)
-        .join(cases, and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided"))
+        .join(cases, holding)
         .where(case_conversions.c.conversion_id.in_(list(conversion_ids)))
         .order_by(case_conversions.c.case_id)
     )

@@ -45,7 +45,7 @@ cases = table(
     Column("program_id", Id("prg"), ForeignKey("programs.program_id"), nullable=False),
     Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id"), nullable=False),
     Column("livemode", Flag, nullable=False),
-    Column("kind", Str, CheckConstraint("kind IN ('risk')", name="kind_known"), nullable=False),
+    Column("kind", Str, CheckConstraint("kind IN ('risk', 'audit')", name="kind_known"), nullable=False),
     Column(
         "status",
         Str,
@@ -80,6 +80,8 @@ cases = table(
     ),
     # Query: the queue, highest score first.
     Index("ix_cases_queue", "livemode", "status", "score"),
+    # Query: the newest verdict, and the verdicts of a program (learning).
+    Index("ix_cases_decided", "program_id", "livemode", "decided_at_ms"),
 )
 
 case_conversions = table(

@@ -55,7 +55,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     program_id: str
     enrollment_id: str
     livemode: bool
-    kind: Literal["risk"]
+    kind: Literal["risk", "audit"]
     status: CaseStatus
     cluster_key: str
     score: int

@@ -17,7 +17,7 @@ from attribution.engine import ENGINE_VERSION, attribute
 from attribution.types import Decision
 from fraud_rules.engine import Judgement, judge
 from fraud_rules.registry import RULES, required_facts
-from fraud_rules.rule import read_configs
+from fraud_rules.rule import configs_in_force
 from tracker.audit import store as audit
 from tracker.cases.opening import freeze_new_lines, open_cases_for
 from tracker.conversions import late_store, store
@@ -31,6 +31,8 @@ from tracker.conversions.journey import Case, find_lead, load_case
 from tracker.conversions.late import DECIDE, after_identity, after_lead
 from tracker.conversions.types import ConversionRow, StoredCredit, StoredDecision
 from tracker.db.ids import new_id
+from tracker.fraud.allow.store import entries_in_force
+from tracker.fraud.lessons.store import scales_for
 from tracker.i18n.messages import mark
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
@@ -294,11 +296,14 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
     if case.row.trust != "verified":
         return False
     credited: list[str | None] = list(dict.fromkeys(credit.partner_id for credit in decision.credits))
-    configs = read_configs(RULES, case.program.settings.fraud_rules)
+    settings = case.program.settings
+    configs = configs_in_force(RULES, settings.fraud_rules)
+    allow = entries_in_force(conn, case.row.program_id, at_ms=case.row.received_at_ms)
+    scales = scales_for(conn, case.row.program_id, livemode=case.row.livemode, now_ms=at_ms)
     is_held = False
     for enrollment_id in credited[:JUDGED_MAX] or [None]:
         facts = load_facts(conn, case, enrollment_id=enrollment_id, click_at_ms=clicked_at_ms, needs=_NEEDS)
-        judgement = judge(facts, RULES, configs=configs, allow=())
+        judgement = judge(facts, RULES, configs=configs, allow=allow, scales=scales, review_from=settings.review_from)
         _report_failures(case, judgement)
         opened = open_cases_for(
             conn,

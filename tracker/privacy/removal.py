@@ -19,6 +19,7 @@ from tracker.conversions.tables import conversions, customers
 from tracker.conversions.types import ConversionRow
 from tracker.custom_events.tables import custom_events
 from tracker.db.columns import Str
+from tracker.fraud.allow.tables import allow_entries
 from tracker.idempotency.tables import idempotent_answers
 from tracker.ledger.tables import transfers
 from tracker.partners import store as partners_store
@@ -208,6 +209,27 @@ def clean_texts(conn: Connection, traces: Traces) -> int:
                 values = {name: without_person(getattr(row, name), traces) for name in names}
                 conn.execute(update(table).where(key == getattr(row, key.name)).values(**values))
                 changed += 1
+    return changed
+
+
+def clean_allow_entries(
+    conn: Connection, traces: Traces, browsers: Sequence[Browser], *, actor: str, now_ms: int
+) -> int:
+    """Take the person's browsers, mailboxes and phones from the allow list; an entry over such a browser ends."""
+    devices = {(browser.program_id, browser.visitor_id) for browser in browsers}
+    named = _names(allow_entries, ("reason",), traces)
+    over_browser = allow_entries.c.visitor_id.in_(sorted({visitor_id for _, visitor_id in devices}))
+    changed = 0
+    for row in conn.execute(select(allow_entries).where(or_(named, over_browser)).limit(ROWS_MAX)).all():
+        values: dict[str, Any] = {"reason": without_person(row.reason, traces)}
+        if (row.program_id, row.visitor_id) in devices:
+            values["visitor_id"] = ERASED
+            if row.revoked_at_ms is None:
+                values |= {"revoked_at_ms": now_ms, "revoked_by": actor}
+        if all(getattr(row, name) == value for name, value in values.items()):
+            continue
+        conn.execute(update(allow_entries).where(allow_entries.c.allow_id == row.allow_id).values(**values))
+        changed += 1
     return changed
 
 

@@ -117,6 +117,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     is_browser: bool = False
     device_known_before: bool = False
+    # The shop's own word: this customer is not new.
+    shop_says_known: bool = False
     paid: bool = False
 
 

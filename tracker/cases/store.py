@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, tuple_, update
 
 from fraud_rules.types import Finding
-from tracker.cases.tables import case_conversions, cases, findings, verdicts
+from tracker.cases.tables import case_conversions, cases, findings, findings_compared, verdicts
 from tracker.cases.types import (
     CaseRow,
     CaseStatus,
@@ -36,20 +36,63 @@ _Position = tuple[int, str]  # score and id of the last case of a page
 def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
     """Store the findings that are not there yet; return the ids of the new ones.
 
-    Equal evidence (`evidence_digest`) of one rule about one conversion is one finding, however often it is judged.
+    Equal evidence (`evidence_digest`) of one rule about one conversion is one finding, however often it is judged;
+    about a partner it is one in each mode.
     """
-    known: set[tuple[str, str, str]] = set()
-    for ids in ledger.chunks(row.conversion_id for row in new):
-        query = select(findings.c.conversion_id, findings.c.rule, findings.c.evidence_digest)
-        known |= {tuple(row) for row in conn.execute(query.where(findings.c.conversion_id.in_(ids)))}
+    known: set[tuple[Any, ...]] = set()
+    for name in ("conversion_id", "enrollment_id"):
+        columns = [findings.c[each] for each in (name, "livemode", "rule", "evidence_digest")]
+        for ids in ledger.chunks(each for row in new if (each := getattr(row, name)) is not None):
+            known |= {tuple(row) for row in conn.execute(select(*columns).where(findings.c[name].in_(ids)))}
     saved = []
     for row in new:
-        key = (row.conversion_id, row.finding.rule, row.evidence_digest)
+        key = (row.conversion_id or row.enrollment_id, row.livemode, row.finding.rule, row.evidence_digest)
         if key not in known:
             known.add(key)
             conn.execute(insert(findings), _finding_values(row))
             saved.append(row.finding_id)
     return saved
+
+
+def note_compared(conn: Connection, finding_id: str, conversion_ids: Iterable[str]) -> None:
+    """Note which conversions a new finding speaks of, beside the one it is about; they exist."""
+    rows = [{"finding_id": finding_id, "conversion_id": each} for each in dict.fromkeys(conversion_ids)]
+    if rows:
+        conn.execute(insert(findings_compared), rows)
+
+
+def standing_findings(conn: Connection, conversion_ids: Iterable[str], *, since_ms: int) -> dict[str, list[FindingRow]]:
+    """Return the findings about partners and others, no older than an instant, that speak of the conversions, by id.
+
+    Of a partner only what each rule said last: it is said anew every night.
+    """
+    found: dict[str, list[FindingRow]] = {}
+    for ids in ledger.chunks(conversion_ids):
+        query = (
+            select(findings, findings_compared.c.conversion_id.label("spoken_of"))
+            .join(findings_compared, findings_compared.c.finding_id == findings.c.finding_id)
+            .where(findings_compared.c.conversion_id.in_(ids), findings.c.created_at_ms >= since_ms)
+            .order_by(findings.c.created_at_ms, findings.c.finding_id)
+        )
+        for row in conn.execute(query):
+            found.setdefault(row.spoken_of, []).append(_finding(row))
+    return {each: _newest_said(rows) for each, rows in found.items()}
+
+
+def partner_findings(conn: Connection, enrollment_id: str, *, livemode: bool) -> list[FindingRow]:
+    """Return the findings about a partner as a whole, those that weigh most first."""
+    query = select(findings).where(findings.c.enrollment_id == enrollment_id, findings.c.livemode == livemode)
+    found = [_finding(row) for row in conn.execute(query)]
+    return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
+
+
+def _newest_said(rows: Sequence[FindingRow]) -> list[FindingRow]:
+    """Return rows, oldest first, without what a rule said of a partner before."""
+    newest: dict[tuple[str, ...], FindingRow] = {}
+    for row in rows:
+        key = (row.finding_id,) if row.enrollment_id is None else (row.enrollment_id, row.finding.rule)
+        newest[key] = row
+    return list(newest.values())
 
 
 def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[FindingRow]:
@@ -217,12 +260,15 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
         return None
     covered = covered_conversions(conn, case_id)
     ids = [conversion.conversion_id for conversion in covered]
+    found = findings_of(conn, ids)
+    if row.cluster_key == f"partner:{row.enrollment_id}":
+        found = partner_findings(conn, row.enrollment_id, livemode=row.livemode) + found
     return CaseView(
         case=_case(row),
         program_name=row.program_name,
         partner_id=row.partner_id,
         partner_name=row.partner_name,
-        findings=tuple(findings_of(conn, ids)),
+        findings=tuple(found),
         conversions=tuple(covered),
         commissions=tuple(ledger.commissions_of_conversions(conn, ids, now_ms=now_ms)),
         verdicts=tuple(verdicts_of(conn, case_id)),
@@ -232,7 +278,7 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
 _COVERED_FIELDS = tuple(
     name for name in CoveredConversion.__struct_fields__ if name not in {"refunded_minor", "other_cases"}
 )
-_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name != "holds_compared")
+_FINDING_FIELDS = Finding.__struct_fields__
 
 
 def _refunded() -> ColumnElement[int]:
@@ -338,6 +384,8 @@ def _finding(row: Row[Any]) -> FindingRow:
     return FindingRow(
         finding_id=row.finding_id,
         conversion_id=row.conversion_id,
+        enrollment_id=row.enrollment_id,
+        livemode=row.livemode,
         finding=Finding(**values),
         allowed_by=row.allowed_by,
         evidence_digest=row.evidence_digest,

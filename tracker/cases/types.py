@@ -22,10 +22,15 @@ VERDICTS_OF: dict[Action, tuple[Verdict, ...]] = {
 
 
 class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored finding; `finding` is what the rule said, `allowed_by` the allow-list entry that silenced it."""
+    """A stored finding; `finding` is what the rule said, `allowed_by` the allow-list entry that silenced it.
+
+    It is about a conversion, or about a partner as a whole: `enrollment_id` in the mode `livemode`.
+    """
 
     finding_id: str
-    conversion_id: str
+    conversion_id: str | None
+    enrollment_id: str | None = None
+    livemode: bool | None = None
     finding: Finding
     allowed_by: str | None
     evidence_digest: str

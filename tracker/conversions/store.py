@@ -214,7 +214,7 @@ def people_with_mailbox(conn: Connection, row: ConversionRow, *, canonical: str,
             customers.c.livemode == row.livemode,
             customers.c.email_canonical == canonical,
             conversions.c.seq < row.seq,
-            _is_lead_like(),
+            is_lead_like(),
         )
         .order_by(conversions.c.seq.desc())
         .limit(limit)
@@ -230,29 +230,6 @@ def people_with_mailbox(conn: Connection, row: ConversionRow, *, canonical: str,
     ]
 
 
-def leads_of_host(
-    conn: Connection, row: ConversionRow, *, enrollment_id: str, from_ms: int, limit: int
-) -> list[tuple[ConversionRow, Customer | None]]:
-    """Return leads and lead-like sales from the row's address through one partner, received before the row."""
-    query = (
-        select(conversions)
-        .where(
-            conversions.c.program_id == row.program_id,
-            _is_from_host(row),
-            conversions.c.livemode == row.livemode,
-            conversions.c.enrollment_id == enrollment_id,
-            conversions.c.received_at_ms >= from_ms,
-            conversions.c.seq < row.seq,
-            _is_lead_like(),
-        )
-        .order_by(conversions.c.seq.desc())
-        .limit(limit)
-    )
-    found = [_conversion(each) for each in conn.execute(query)]
-    people = names_of_customers(conn, [each.customer_id for each in found if each.customer_id is not None])
-    return [(each, people.get(each.customer_id) if each.customer_id else None) for each in found]
-
-
 def count_host_leads(
     conn: Connection, row: ConversionRow, *, enrollment_id: str, from_ms: int, recent_from_ms: int
 ) -> int:
@@ -260,12 +237,12 @@ def count_host_leads(
     recent_own = (conversions.c.enrollment_id == enrollment_id) & (conversions.c.received_at_ms >= recent_from_ms)
     query = select(func.count()).where(
         conversions.c.program_id == row.program_id,
-        _is_from_host(row),
+        is_from_host(row),
         conversions.c.livemode == row.livemode,
         conversions.c.received_at_ms >= from_ms,
         conversions.c.seq < row.seq,
         func.coalesce(~recent_own, True),  # SQL's own true.
-        _is_lead_like(),
+        is_lead_like(),
     )
     return int(conn.execute(query).scalar_one())
 
@@ -318,12 +295,12 @@ def set_credited(conn: Connection, conversion_id: str, *, enrollment_id: str | N
     )
 
 
-def _is_from_host(row: ConversionRow) -> ColumnElement[bool]:
+def is_from_host(row: ConversionRow) -> ColumnElement[bool]:
     """Say that a row before this one came from its address, be it in the same epoch of keys or in the one before."""
     return (conversions.c.host_key == row.host_key) | (conversions.c.next_host_key == row.host_key)
 
 
-def _is_lead_like() -> ColumnElement[bool]:
+def is_lead_like() -> ColumnElement[bool]:
     """Say that a row stands for a person's registration: a verified lead, or a verified sale without its lead.
 
     A browser's claims are left out: anyone could forge them to throw suspicion on somebody.

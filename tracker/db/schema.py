@@ -10,6 +10,7 @@ from tracker.conversions import tables as conversions
 from tracker.custom_events import tables as custom_events
 from tracker.db import tables as db
 from tracker.db.metadata import APPEND_ONLY, METADATA
+from tracker.fraud import tables as fraud
 from tracker.idempotency import tables as idempotency
 from tracker.installation import tables as installation
 from tracker.jobs import tables as jobs
@@ -40,6 +41,7 @@ FEATURES = (
     installation,
     privacy,
     recompute,
+    fraud,
 )
 
 __all__ = ["APPEND_ONLY", "FEATURES", "METADATA"]

@@ -4,8 +4,8 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from fraud_rules.registry import RULES
 from fraud_rules.rule import ConfigError, read_configs
+from tracker.fraud.rules import rules_in_force
 from tracker.i18n.messages import InputError, msg
 from tracker.programs.types import Program, ProgramSettings
 
@@ -36,7 +36,7 @@ def check_settings(settings: ProgramSettings) -> ProgramSettings:
     if discount is not None and discount.kind == "percent" and discount.value > PERCENT_MAX:
         raise InputError("referred_discount", msg("A discount is at most 100 percent; give less."))
     try:
-        read_configs(RULES, settings.fraud_rules)
+        read_configs(rules_in_force(), settings.fraud_rules)
     except ConfigError as error:
         raise InputError("fraud_rules", msg("%(problem)s", problem=str(error))) from error
     return settings

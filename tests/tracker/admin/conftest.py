@@ -27,6 +27,7 @@ from tracker.clicks.projector import Projector
 from tracker.conversions.process import process
 from tracker.conversions.record import record
 from tracker.db.opening import open_database
+from tracker.fraud.payment_keys import PaymentKeys
 from tracker.keys.store import create_key
 from tracker.ledger import store as ledger_store
 from tracker.partners.store import add_partner
@@ -234,7 +235,7 @@ class Shop:
         self.services, self.world, self.client = services, world, browser.client
         self.program_id, self.enrollment_id = world.program.program_id, world.partner.enrollment_id
         keyring = AddressKeyring([AddressEpoch(starts_at_ms=0, ends_at_ms=2**62, key=b"a" * 32)])
-        self.enricher = Enricher(keyring=keyring, networks=Networks())
+        self.enricher = Enricher(keyring=keyring, networks=Networks(), payments=PaymentKeys(b"key"))
 
     def write(self, fn: Any) -> Any:
         return self.client.portal.call(self.services.db.write, fn)

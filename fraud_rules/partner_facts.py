@@ -6,6 +6,7 @@ conversions it speaks of. Times are UTC Unix milliseconds, shares parts per mill
 
 import msgspec
 
+from fraud_rules.network import NetworkClass
 from fraud_rules.types import LeadRecord
 
 WINDOW_DAYS = 90
@@ -37,6 +38,7 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
     clicks: int
     hosts: int
     devices: int
+    network_class: NetworkClass = "unknown"
 
 
 class ClickTotals(msgspec.Struct, frozen=True, kw_only=True):

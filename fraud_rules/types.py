@@ -143,6 +143,7 @@ class PartnerLogin(msgspec.Struct, frozen=True, kw_only=True):
 
     at_ms: int
     host_key: str | None
+    network_class: NetworkClass = "unknown"
     agent_key: str | None = None
     device_key: str | None = None
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, tuple_, update
 
-from fraud_rules.types import Finding
-from tracker.cases.tables import case_conversions, cases, findings, findings_compared, verdicts
+from tracker.cases.finding_rows import as_finding, finding_values
+from tracker.cases.standing_store import standing_on
+from tracker.cases.tables import case_conversions, cases, findings, verdicts
 from tracker.cases.types import (
     CaseRow,
     CaseStatus,
@@ -49,50 +50,21 @@ def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
         key = (row.conversion_id or row.enrollment_id, row.livemode, row.finding.rule, row.evidence_digest)
         if key not in known:
             known.add(key)
-            conn.execute(insert(findings), _finding_values(row))
+            conn.execute(insert(findings), finding_values(row))
             saved.append(row.finding_id)
     return saved
 
 
-def note_compared(conn: Connection, finding_id: str, conversion_ids: Iterable[str]) -> None:
-    """Note which conversions a new finding speaks of, beside the one it is about; they exist."""
-    rows = [{"finding_id": finding_id, "conversion_id": each} for each in dict.fromkeys(conversion_ids)]
-    if rows:
-        conn.execute(insert(findings_compared), rows)
-
-
-def standing_findings(conn: Connection, conversion_ids: Iterable[str], *, since_ms: int) -> dict[str, list[FindingRow]]:
-    """Return the findings about partners and others, no older than an instant, that speak of the conversions, by id.
-
-    Of a partner only what each rule said last: it is said anew every night.
-    """
-    found: dict[str, list[FindingRow]] = {}
-    for ids in ledger.chunks(conversion_ids):
-        query = (
-            select(findings, findings_compared.c.conversion_id.label("spoken_of"))
-            .join(findings_compared, findings_compared.c.finding_id == findings.c.finding_id)
-            .where(findings_compared.c.conversion_id.in_(ids), findings.c.created_at_ms >= since_ms)
-            .order_by(findings.c.created_at_ms, findings.c.finding_id)
-        )
-        for row in conn.execute(query):
-            found.setdefault(row.spoken_of, []).append(_finding(row))
-    return {each: _newest_said(rows) for each, rows in found.items()}
+def partner_cluster(enrollment_id: str) -> str:
+    """Return the fact a case about a partner as a whole is over."""
+    return f"partner:{enrollment_id}"
 
 
 def partner_findings(conn: Connection, enrollment_id: str, *, livemode: bool) -> list[FindingRow]:
     """Return the findings about a partner as a whole, those that weigh most first."""
     query = select(findings).where(findings.c.enrollment_id == enrollment_id, findings.c.livemode == livemode)
-    found = [_finding(row) for row in conn.execute(query)]
+    found = [as_finding(row) for row in conn.execute(query)]
     return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
-
-
-def _newest_said(rows: Sequence[FindingRow]) -> list[FindingRow]:
-    """Return rows, oldest first, without what a rule said of a partner before."""
-    newest: dict[tuple[str, ...], FindingRow] = {}
-    for row in rows:
-        key = (row.finding_id,) if row.enrollment_id is None else (row.enrollment_id, row.finding.rule)
-        newest[key] = row
-    return list(newest.values())
 
 
 def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[FindingRow]:
@@ -100,7 +72,7 @@ def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[Finding
     found: list[FindingRow] = []
     for ids in ledger.chunks(conversion_ids):
         query = select(findings).where(findings.c.conversion_id.in_(ids))
-        found += [_finding(row) for row in conn.execute(query)]
+        found += [as_finding(row) for row in conn.execute(query)]
     return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
 
 
@@ -119,6 +91,18 @@ def cases_of_enrollment(conn: Connection, enrollment_id: str, *, livemode: bool)
     """Return the enrollment's cases, oldest first, decided ones included."""
     query = select(cases).where(cases.c.enrollment_id == enrollment_id, cases.c.livemode == livemode)
     return [_case(row) for row in conn.execute(query.order_by(cases.c.case_id))]
+
+
+def undecided_case(conn: Connection, enrollment_id: str, *, livemode: bool, cluster_key: str) -> CaseRow | None:
+    """Return the enrollment's undecided case over a fact, of which there is one at most."""
+    query = select(cases).where(
+        cases.c.enrollment_id == enrollment_id,
+        cases.c.livemode == livemode,
+        cases.c.cluster_key == cluster_key,
+        cases.c.status != "decided",
+    )
+    row = conn.execute(query).first()
+    return None if row is None else _case(row)
 
 
 def cases_of_conversion(conn: Connection, conversion_id: str) -> list[CaseRow]:
@@ -261,7 +245,12 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
     covered = covered_conversions(conn, case_id)
     ids = [conversion.conversion_id for conversion in covered]
     found = findings_of(conn, ids)
-    if row.cluster_key == f"partner:{row.enrollment_id}":
+    shown = {each.finding_id for each in found}
+    # What counts into the scores though it is about others.
+    for rows in standing_on(conn, ids).values():
+        found += [each for each in rows if each.enrollment_id is None and each.finding_id not in shown]
+        shown |= {each.finding_id for each in rows}
+    if row.cluster_key == partner_cluster(row.enrollment_id):
         found = partner_findings(conn, row.enrollment_id, livemode=row.livemode) + found
     return CaseView(
         case=_case(row),
@@ -278,7 +267,6 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
 _COVERED_FIELDS = tuple(
     name for name in CoveredConversion.__struct_fields__ if name not in {"refunded_minor", "other_cases"}
 )
-_FINDING_FIELDS = Finding.__struct_fields__
 
 
 def _refunded() -> ColumnElement[int]:
@@ -346,7 +334,7 @@ def _headlines(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[Find
     for row in conn.execute(best):
         headline = found.setdefault(row.case_id, [])
         if len(headline) < HEADLINES:
-            headline.append(_finding(row))
+            headline.append(as_finding(row))
     return found
 
 
@@ -375,28 +363,6 @@ def _at_stake(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[tuple
 
 def _case(row: Row[Any]) -> CaseRow:
     return as_struct(CaseRow, row)
-
-
-def _finding(row: Row[Any]) -> FindingRow:
-    values = {name: getattr(row, name) for name in _FINDING_FIELDS}
-    values["translated"] = tuple(values["translated"])
-    values["compared"] = tuple(values["compared"])
-    return FindingRow(
-        finding_id=row.finding_id,
-        conversion_id=row.conversion_id,
-        enrollment_id=row.enrollment_id,
-        livemode=row.livemode,
-        finding=Finding(**values),
-        allowed_by=row.allowed_by,
-        evidence_digest=row.evidence_digest,
-        created_at_ms=row.created_at_ms,
-    )
-
-
-def _finding_values(row: FindingRow) -> dict[str, Any]:
-    values = {name: getattr(row.finding, name) for name in _FINDING_FIELDS}
-    own = {name: getattr(row, name) for name in FindingRow.__struct_fields__ if name != "finding"}
-    return values | own
 
 
 def count_overdue(conn: Connection, *, livemode: bool, now_ms: int) -> int:

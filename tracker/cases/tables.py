@@ -47,12 +47,14 @@ findings = append_only(
     UniqueConstraint("enrollment_id", "livemode", "rule", "evidence_digest"),
 )
 
-findings_compared = append_only(
+findings_compared = table(
     "findings_compared",
-    "Other conversions a finding speaks of: it counts into their scores, too.",
+    "Other conversions a finding speaks of, as long as it is found: it counts into their scores, too.",
     Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
     Column("finding_id", Id("fnd"), ForeignKey("findings.finding_id"), nullable=False),
     PrimaryKeyConstraint("conversion_id", "finding_id"),
+    # Query: what a finding spoke of that is not found any more.
+    Index("ix_findings_compared_finding", "finding_id"),
 )
 
 cases = table(

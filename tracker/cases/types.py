@@ -159,3 +159,11 @@ class CasesOpened(msgspec.Struct, frozen=True, kw_only=True):
     case_id: str | None
     is_new: bool
     is_held: bool
+
+
+class PartnerOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging a partner did to its case; `is_left` says that more conversions are to be held."""
+
+    case_id: str | None
+    is_new: bool
+    is_left: bool

@@ -16,9 +16,8 @@ from attribution.binding import partner_to_bind
 from attribution.engine import ENGINE_VERSION, attribute
 from attribution.types import Decision
 from fraud_rules.engine import judge
-from fraud_rules.rule import read_configs
 from tracker.audit import store as audit
-from tracker.cases.opening import freeze_new_lines, open_cases_for
+from tracker.cases.opening import freeze_new_lines, open_cases_for, standing_for
 from tracker.clicks.types import ClickRow
 from tracker.conversions import late_store, store
 from tracker.conversions.base import refunded_total
@@ -32,7 +31,7 @@ from tracker.db.ids import new_id
 from tracker.fraud import failures
 from tracker.fraud.facts.load import load_facts
 from tracker.fraud.facts.subject import Asked
-from tracker.fraud.rules import needed_facts, rules_in_force
+from tracker.fraud.rules import configs_for, needed_facts, rules_in_force
 from tracker.i18n.messages import mark
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
@@ -311,7 +310,7 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
         return False
     credited: list[str | None] = list(dict.fromkeys(credit.partner_id for credit in decision.credits))
     rules = rules_in_force()
-    configs = read_configs(rules, case.program.settings.fraud_rules)
+    configs = configs_for(case.program.settings.fraud_rules)
     clicked = _credited_clicks(case, decision)
     is_held = False
     for enrollment_id in credited[:JUDGED_MAX] or [None]:
@@ -324,7 +323,9 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
             allows_own_purchases=case.program.settings.allow_own_purchases,
         )
         facts = load_facts(conn, asked, region=region_of(case.program.time_zone), needs=needed_facts())
-        judgement = judge(facts, rules, configs=configs, allow=())
+        standing = standing_for(conn, case.row.conversion_id, enrollment_id=enrollment_id)
+        said = [row.finding for row in standing]
+        judgement = judge(facts, rules, configs=configs, allow=(), standing=said)
         failures.note(conn, judgement.errors, subject_id=case.row.conversion_id, now_ms=at_ms)
         opened = open_cases_for(
             conn,
@@ -334,6 +335,7 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
             livemode=case.row.livemode,
             now_ms=at_ms,
             actor=ACTOR,
+            standing=standing,
         )
         is_held = is_held or opened.is_held
     return is_held

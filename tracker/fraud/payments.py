@@ -16,7 +16,7 @@ AT_ONCE = 500  # rows given their keys in one transaction, a few ms
 CURSOR = "payment_keys"
 
 
-def keep_payment_keys(conn: Connection, keys: PaymentKeys) -> bool:
+def give_payment_keys(conn: Connection, keys: PaymentKeys) -> bool:
     """Give partners and conversions of before the keys they lack, some at once; return whether more are left."""
     waiting = (
         select(enrollments.c.enrollment_id, enrollments.c.program_id, partners.c.payout_email)

@@ -187,9 +187,10 @@ def _create_compared(conn: sa.Connection) -> None:
             ["finding_id"], ["findings.finding_id"], name=op.f("fk_findings_compared_finding_id_findings")
         ),
         sa.PrimaryKeyConstraint("conversion_id", "finding_id", name=op.f("pk_findings_compared")),
-        comment="Other conversions a finding speaks of: it counts into their scores, too.",
+        comment="Other conversions a finding speaks of, as long as it is found: it counts into their scores, too.",
         sqlite_strict=True,
     )
+    op.create_index("ix_findings_compared_finding", "findings_compared", ["finding_id"])
     crowds = conn.execute(
         sa.text("SELECT finding_id, compared FROM findings WHERE holds_compared = 1 AND factor_ppm > 0")
     )
@@ -202,7 +203,6 @@ def _create_compared(conn: sa.Connection) -> None:
                 ),
                 {"finding": row.finding_id, "conversion": id_to_bytes("cnv", each)},
             )
-    guard(conn, "findings_compared")
 
 
 def _create_nights() -> None:

@@ -104,15 +104,6 @@ class StoredBinding(msgspec.Struct, frozen=True, kw_only=True):
     conversion_id: str
 
 
-class MailboxLead(msgspec.Struct, frozen=True, kw_only=True):
-    """An earlier registration in the same mailbox."""
-
-    conversion_id: str
-    email: str | None
-    occurred_at_ms: int
-    customer_id: str
-
-
 class ConversionFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a list of conversions shows; None means any."""
 

@@ -6,12 +6,27 @@ from fraud_rules.types import Forgeries
 from tracker.clicks import store as clicks
 from tracker.conversions.journey import browser_ids
 from tracker.conversions.types import ConversionRow
+from tracker.db.prepared import Prepared, given
 from tracker.fraud.facts.subject import Asked
 from tracker.instants import DAY_MS
 from tracker.quarantine.tables import quarantined_events
 
 SPAN_MS = 30 * DAY_MS  # how old a refused attempt may be
 BAD_SIGNATURE, REUSED = "bad_signature", "conflict"
+
+
+_EVENTS = quarantined_events.c
+_REFUSED = Prepared(
+    select(_EVENTS.code, func.count().label("events"))
+    .where(
+        _EVENTS.program_id == given("program_id", _EVENTS.program_id),
+        _EVENTS.livemode == given("livemode", _EVENTS.livemode),
+        _EVENTS.external_id == given("external_id", _EVENTS.external_id),
+        (_EVENTS.code == BAD_SIGNATURE) | (_EVENTS.code == REUSED),
+        _EVENTS.received_at_ms >= given("since_ms", _EVENTS.received_at_ms),
+    )
+    .group_by(_EVENTS.code)
+)
 
 
 def forgeries(conn: Connection, asked: Asked) -> Forgeries:
@@ -25,19 +40,14 @@ def forgeries(conn: Connection, asked: Asked) -> Forgeries:
 
 
 def _refused(conn: Connection, row: ConversionRow) -> dict[str, int]:
-    events = quarantined_events.c
-    query = (
-        select(events.code, func.count())
-        .where(
-            events.program_id == row.program_id,
-            events.livemode == row.livemode,
-            events.external_id == row.external_id,
-            events.code.in_([BAD_SIGNATURE, REUSED]),
-            events.received_at_ms >= row.received_at_ms - SPAN_MS,
-        )
-        .group_by(events.code)
+    found = _REFUSED.rows(
+        conn,
+        program_id=row.program_id,
+        livemode=row.livemode,
+        external_id=row.external_id,
+        since_ms=row.received_at_ms - SPAN_MS,
     )
-    return {code: int(count) for code, count in conn.execute(query)}
+    return {each.code: int(each.events) for each in found}
 
 
 def _is_foreign(conn: Connection, asked: Asked) -> bool:

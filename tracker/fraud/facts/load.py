@@ -10,10 +10,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from fraud_rules.types import Facts
-from tracker.conversions import store
 from tracker.fraud.facts import forgeries, partner, people, places
 from tracker.fraud.facts.subject import Asked, load_subject
-from tracker.partners import store as partners
 
 
 def load_facts(conn: Connection, asked: Asked, *, region: str | None, needs: Iterable[str]) -> Facts:
@@ -22,10 +20,9 @@ def load_facts(conn: Connection, asked: Asked, *, region: str | None, needs: Ite
     Region: the country whose national phone numbers the program's people type.
     """
     row = asked.row
-    customer = None if row.customer_id is None else store.get_customer(conn, row.customer_id)
-    subject = load_subject(conn, asked, customer)
-    one = asked.enrollment_id
-    person = None if one is None else partners.people_of(conn, [one]).get(one)
+    customer = None if row.customer_id is None else people.customer_of(conn, row.customer_id)
+    subject = load_subject(conn, asked, customer, mailbox=people.mailbox_of(conn, customer))
+    person = None if asked.enrollment_id is None else partner.person_of(conn, asked.enrollment_id)
     loaders: dict[str, Callable[[], Any]] = {
         "partner_identity": lambda: partner.identity(asked, person, region=region),
         "partner_logins": lambda: partner.logins(conn, row, person),

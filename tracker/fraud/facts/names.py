@@ -5,20 +5,34 @@ were erased or told later count as they are. Two servers may differ by what the 
 """
 
 import time
-from collections import Counter, deque
-from typing import Any
+from collections import Counter
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from fraud_rules.identity import name_tokens
 from fraud_rules.types import PPM
 from tracker.conversions.tables import customers
 from tracker.conversions.types import Customer
+from tracker.db.prepared import Prepared, given
 
 SAMPLE_MAX = 2000  # newest customers; a share of 0.05 % is one of them
+WORDS_PER_NAME = 20  # more than a name has
 FRESH_S = 3600.0
 PROGRAMS_MAX = 200  # samples one connection keeps, some 0.5 MB each at most
 _PLACE = "molva_name_samples"
+
+
+_NEWER = Prepared(
+    select(customers.c.customer_id, customers.c.name)
+    .where(
+        customers.c.program_id == given("program_id", customers.c.program_id),
+        customers.c.livemode == given("livemode", customers.c.livemode),
+        customers.c.customer_id > given("after", customers.c.customer_id),
+    )
+    .order_by(customers.c.customer_id.desc())
+    .limit(SAMPLE_MAX)
+)
+FIRST_ID = f"cus_{'0' * 32}"
 
 
 class NameSample:
@@ -28,32 +42,29 @@ class NameSample:
         """Begin empty."""
         self.made_at = time.monotonic()
         self._newest: str | None = None
-        self._names: deque[tuple[str, frozenset[str]]] = deque()
+        self._names: dict[str, frozenset[str]] = {}
         self._counts: Counter[str] = Counter()
 
     def follow(self, conn: Connection, *, program_id: str, livemode: bool) -> None:
         """Add the customers that came since the last look; ids begin with their instant."""
-        query: Select[Any] = select(customers.c.customer_id, customers.c.name).where(
-            customers.c.program_id == program_id, customers.c.livemode == livemode
-        )
-        if self._newest is not None:
-            query = query.where(customers.c.customer_id > self._newest)
-        rows = conn.execute(query.order_by(customers.c.customer_id.desc()).limit(SAMPLE_MAX)).all()
+        after = self._newest or FIRST_ID
+        rows = _NEWER.rows(conn, program_id=program_id, livemode=livemode, after=after)
         for row in reversed(rows):
             self._newest = row.customer_id
             words = frozenset(name_tokens(row.name))
             if words:
-                self._names.append((row.customer_id, words))
+                self._names[row.customer_id] = words
                 self._counts.update(words)
         while len(self._names) > SAMPLE_MAX:
-            _, words = self._names.popleft()
+            words = self._names.pop(next(iter(self._names)))
             self._counts.subtract(words)
-        self._counts = +self._counts if rows else self._counts
+        if len(self._counts) > len(self._names) * WORDS_PER_NAME:
+            self._counts = +self._counts  # Without the words nobody carries any more.
 
     def share_ppm(self, customer: Customer) -> int:
         """Return the share of the others who carry the rarest word of the customer's name."""
         words = name_tokens(customer.name)
-        own = next((each for each_id, each in self._names if each_id == customer.customer_id), frozenset())
+        own = self._names.get(customer.customer_id, frozenset())
         others = len(self._names) - bool(own)
         if not words or others <= 0:
             return 0

@@ -1,21 +1,32 @@
 """Facts about the credited partner: who it is, where it signs in, how fast it brings leads, how its code is used."""
 
+from bisect import bisect_left
 from collections import Counter
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 
 from fraud_rules.delays import summarize_delays
 from fraud_rules.identity import phone_digits
 from fraud_rules.types import PPM, CodeUse, PartnerIdentity, PartnerLogin, PartnerPace, ProgramTiming
 from ingest.address_keys import same_host
-from tracker.conversions import store
 from tracker.conversions.store import is_lead_like
 from tracker.conversions.tables import conversions
 from tracker.conversions.types import ConversionRow
-from tracker.fraud.facts.records import RECORDS_MAX, earlier, newest_records
+from tracker.db.prepared import Prepared, given
+from tracker.db.rows import as_struct
+from tracker.fraud.facts.records import (
+    EARLIER,
+    IN_MODE,
+    OF_PROGRAM,
+    RECORDS_MAX,
+    SEQ,
+    find_records,
+    place_of,
+    records_where,
+)
 from tracker.fraud.facts.subject import Asked
 from tracker.instants import DAY_MS
-from tracker.partners import store as partners
+from tracker.partners.tables import enrollments, partner_logins, partners
 from tracker.partners.types import Enrollment, Partner
 
 HOUR_MS = 3_600_000
@@ -25,9 +36,84 @@ PACE_MAX = 3000  # earlier leads of a partner that are counted, 1 ms; of a busie
 USES_MAX = 3000  # uses of a code that are counted
 DIVERSITY_MAX = 500  # newest leads of the program whose addresses are told apart
 DIVERSITY_MIN = 20
+LOGINS_MAX = 500
 DELAYS_MAX = 1000  # newest delays of a program that are looked at
 
 Person = tuple[Enrollment, Partner]
+
+_AT_MS = conversions.c.occurred_at_ms
+_OF_PARTNER = (
+    conversions.c.enrollment_id == given("enrollment_id", conversions.c.enrollment_id),
+    conversions.c.livemode == given("livemode", conversions.c.livemode),
+    given("seq", conversions.c.seq) > SEQ,
+    is_lead_like(),
+)
+_RECENT = records_where(*_OF_PARTNER, given("day_ago_ms", _AT_MS) < _AT_MS, newest_by=_AT_MS)
+_BEFORE = Prepared(
+    select(_AT_MS).where(*_OF_PARTNER, given("day_ago_ms", _AT_MS) >= _AT_MS).order_by(_AT_MS.desc()).limit(PACE_MAX)
+)
+_NEWEST = (
+    select(conversions.c.host_key, _AT_MS)
+    .where(*EARLIER, is_lead_like())
+    .order_by(conversions.c.seq.desc())
+    .limit(DIVERSITY_MAX)
+    .subquery()
+)
+_DIVERSITY = Prepared(
+    select(
+        func.count(_NEWEST.c.host_key.distinct()).label("hosts"), func.count(_NEWEST.c.host_key).label("leads")
+    ).where(_NEWEST.c.occurred_at_ms >= given("since_ms", _AT_MS))
+)
+_CODES = [given(f"code_{number}", conversions.c.promo_code) for number in range(4)]
+_USED = (*OF_PROGRAM, IN_MODE, conversions.c.promo_code.in_(_CODES), conversions.c.kind != "refund")
+_USED_TODAY = Prepared(
+    select(conversions.c.conversion_id, conversions.c.click_at_ms)
+    .where(*_USED, given("day_ago_ms", _AT_MS) < _AT_MS)
+    .order_by(_AT_MS.desc(), SEQ.desc())
+    .limit(USES_MAX)
+)
+_USED_BEFORE = Prepared(
+    select(_AT_MS).where(*_USED, given("day_ago_ms", _AT_MS) >= _AT_MS).order_by(_AT_MS.desc()).limit(USES_MAX)
+)
+_DELAYS = Prepared(
+    select((_AT_MS - conversions.c.click_at_ms).label("delay_ms"))
+    .where(
+        conversions.c.program_id == given("program_id", conversions.c.program_id),
+        conversions.c.livemode == given("livemode", conversions.c.livemode),
+        conversions.c.seq < given("seq", conversions.c.seq),
+        conversions.c.kind == given("kind", conversions.c.kind),
+        conversions.c.click_at_ms.is_not(None),
+        conversions.c.status == "accepted",
+    )
+    .order_by(conversions.c.seq.desc())
+    .limit(DELAYS_MAX)
+)
+
+
+_ENROLLMENT = Prepared(
+    select(enrollments).where(enrollments.c.enrollment_id == given("enrollment_id", enrollments.c.enrollment_id))
+)
+_PARTNER = Prepared(select(partners).where(partners.c.partner_id == given("partner_id", partners.c.partner_id)))
+_LOGINS = Prepared(
+    select(partner_logins)
+    .where(
+        partner_logins.c.partner_id == given("partner_id", partner_logins.c.partner_id),
+        partner_logins.c.at_ms >= given("from_ms", partner_logins.c.at_ms),
+        partner_logins.c.at_ms <= given("to_ms", partner_logins.c.at_ms),
+        partner_logins.c.host_key.is_not(None),
+    )
+    .order_by(partner_logins.c.at_ms.desc(), partner_logins.c.seq.desc())
+    .limit(LOGINS_MAX)
+)
+
+
+def person_of(conn: Connection, enrollment_id: str) -> Person | None:
+    """Return an enrollment and its partner."""
+    enrollment = _ENROLLMENT.first(conn, enrollment_id=enrollment_id)
+    if enrollment is None:
+        return None
+    partner = _PARTNER.first(conn, partner_id=enrollment.partner_id)
+    return as_struct(Enrollment, enrollment), as_struct(Partner, partner)
 
 
 def identity(asked: Asked, person: Person | None, *, region: str | None) -> PartnerIdentity:
@@ -51,7 +137,7 @@ def logins(conn: Connection, row: ConversionRow, person: Person | None) -> tuple
     """Return the partner's sign-ins around the conversion, newest first."""
     if person is None:
         return ()
-    found = partners.logins_between(
+    found = _LOGINS.rows(
         conn,
         partner_id=person[1].partner_id,
         from_ms=row.occurred_at_ms - LOGIN_SPAN_MS,
@@ -71,8 +157,8 @@ def logins(conn: Connection, row: ConversionRow, person: Person | None) -> tuple
 def timing(conn: Connection, row: ConversionRow) -> ProgramTiming:
     """Return how long the program's customers usually take from click to conversion."""
     return ProgramTiming(
-        lead=summarize_delays(store.click_delays(conn, row, kind="lead", limit=DELAYS_MAX)),
-        paid=summarize_delays(store.click_delays(conn, row, kind="sale", limit=DELAYS_MAX)),
+        lead=summarize_delays(_DELAYS.scalars(conn, kind="lead", **place_of(row))),
+        paid=summarize_delays(_DELAYS.scalars(conn, kind="sale", **place_of(row))),
     )
 
 
@@ -81,25 +167,21 @@ def pace(conn: Connection, asked: Asked) -> PartnerPace:
     row = asked.row
     if asked.enrollment_id is None:
         return PartnerPace()
-    own = (
-        conversions.c.enrollment_id == asked.enrollment_id,
-        conversions.c.livemode == row.livemode,
-        conversions.c.seq < row.seq,
-        is_lead_like(),
-    )
     day_ago_ms = row.occurred_at_ms - DAY_MS
-    at_ms = conversions.c.occurred_at_ms
-    recent = newest_records(conn, *own, at_ms > day_ago_ms)
-    before = _instants(conn, *own, at_ms <= day_ago_ms, limit=PACE_MAX)
+    own = {"enrollment_id": asked.enrollment_id, "day_ago_ms": day_ago_ms}
+    recent = find_records(conn, _RECENT, row, **own)
+    before = _BEFORE.scalars(conn, livemode=row.livemode, seq=row.seq, **own)
     if not recent and not before:
         return PartnerPace()
     days = _days_known(before, day_ago_ms)
-    ages = Counter((day_ago_ms - each) // DAY_MS for each in before)
+    # Newest first: their ages rise.
+    ages = [day_ago_ms - each for each in before]
+    borders = [bisect_left(ages, day * DAY_MS) for day in range(days + 1)]
     horizon_ms = day_ago_ms - HISTORY_DAYS * DAY_MS
-    hours = Counter(each // HOUR_MS for each in before if each >= horizon_ms)
+    hours = Counter([each // HOUR_MS for each in before if each >= horizon_ms])
     return PartnerPace(
-        recent=recent,
-        daily_counts=tuple(ages[day] for day in range(days)),
+        recent=tuple(recent),
+        daily_counts=tuple(borders[day + 1] - borders[day] for day in range(days)),
         busiest_hour=max(hours.values(), default=0),
         program_diversity_ppm=_diversity_ppm(conn, row),
     )
@@ -111,23 +193,11 @@ def code_use(conn: Connection, asked: Asked) -> CodeUse:
     if row.promo_code is None:
         return CodeUse()
     code = row.promo_code.strip()
-    spellings = sorted({row.promo_code, code, code.upper(), code.lower()})
+    spellings = {"code_0": row.promo_code, "code_1": code, "code_2": code.upper(), "code_3": code.lower()}
     day_ago_ms = row.occurred_at_ms - DAY_MS
-    at_ms = conversions.c.occurred_at_ms
-    used = (
-        *earlier(row),
-        conversions.c.promo_code.in_(spellings),
-        conversions.c.kind != "refund",
-        conversions.c.trust == "verified",
-    )
-    query = (
-        select(conversions.c.conversion_id, conversions.c.click_at_ms)
-        .where(*used, at_ms > day_ago_ms)
-        .order_by(at_ms.desc(), conversions.c.seq.desc())
-        .limit(USES_MAX)
-    )
-    today = conn.execute(query).all()
-    before = _instants(conn, *used, at_ms <= day_ago_ms, limit=USES_MAX)
+    where = place_of(row) | spellings | {"day_ago_ms": day_ago_ms}
+    today = _USED_TODAY.rows(conn, **where)
+    before = _USED_BEFORE.scalars(conn, **where)
     days = _days_known(before, day_ago_ms)
     horizon_ms = day_ago_ms - HISTORY_DAYS * DAY_MS
     return CodeUse(
@@ -136,13 +206,6 @@ def code_use(conn: Connection, asked: Asked) -> CodeUse:
         usual_daily_ppm=sum(each >= horizon_ms for each in before) * PPM // days if days else None,
         conversion_ids=tuple(use.conversion_id for use in today[:RECORDS_MAX])[::-1],
     )
-
-
-def _instants(conn: Connection, *conditions: ColumnElement[bool], limit: int) -> list[int]:
-    """Return when the conversions happened, newest first."""
-    at_ms = conversions.c.occurred_at_ms
-    query = select(at_ms).where(*conditions).order_by(at_ms.desc()).limit(limit)
-    return list(conn.execute(query).scalars())
 
 
 def _days_known(before: list[int], day_ago_ms: int) -> int:
@@ -158,17 +221,6 @@ def _days_known(before: list[int], day_ago_ms: int) -> int:
 
 def _diversity_ppm(conn: Connection, row: ConversionRow) -> int | None:
     """Return the share of different addresses among the program's newest leads of the last 28 days."""
-    newest = (
-        select(conversions.c.host_key, conversions.c.occurred_at_ms)
-        .where(*earlier(row), is_lead_like())
-        .order_by(conversions.c.seq.desc())
-        .limit(DIVERSITY_MAX)
-        .subquery()
-    )
     since_ms = row.occurred_at_ms - HISTORY_DAYS * DAY_MS
-    hosts, leads = conn.execute(
-        select(func.count(newest.c.host_key.distinct()), func.count(newest.c.host_key)).where(
-            newest.c.occurred_at_ms >= since_ms
-        )
-    ).one()
-    return None if leads < DIVERSITY_MIN else hosts * PPM // leads
+    found = _DIVERSITY.first(conn, since_ms=since_ms, **place_of(row))
+    return None if found.leads < DIVERSITY_MIN else int(found.hosts * PPM // found.leads)

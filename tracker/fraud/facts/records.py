@@ -1,4 +1,4 @@
-"""Conversions as the rules compare others with them: one query, many questions.
+"""Conversions as the rules compare others with them: one shape of query for many questions.
 
 The loaders of this folder say which conversions they want; here is what a `LeadRecord` is made of.
 """
@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from fraud_rules.identity import person_key
 from fraud_rules.types import LeadRecord
 from tracker.clicks.tables import agents
 from tracker.conversions.tables import conversions, customers
 from tracker.conversions.types import ConversionRow, Customer
-from tracker.ledger.store import chunks
+from tracker.db.ids import IdError, canonical_id
+from tracker.db.prepared import Prepared, given
 
 RECORDS_MAX = 500  # conversions of one section of facts
+NAMES_AT_ONCE = (2, 32, 250)  # names of leads whose sales are asked for by one statement: one lead has two
 
 _OF_CONVERSION = (
-    *("conversion_id", "program_id", "livemode", "kind", "external_id", "enrollment_id", "occurred_at_ms"),
-    *("visitor_id", "customer_id"),
+    *("conversion_id", "kind", "external_id", "enrollment_id", "occurred_at_ms", "visitor_id", "customer_id"),
     *("host_key", "net_key", "network_class", "country", "click_at_ms", "promo_code", "source", "payment_key"),
 )
 _COLUMNS: tuple[ColumnElement[Any], ...] = (
@@ -35,35 +36,70 @@ _COLUMNS: tuple[ColumnElement[Any], ...] = (
     agents.c.is_bot,
 )
 
+# A verified report's conversions of the same program and mode that were received before the one at hand.
+EARLIER = (
+    conversions.c.program_id == given("program_id", conversions.c.program_id),
+    conversions.c.livemode == given("livemode", conversions.c.livemode),
+    conversions.c.seq < given("seq", conversions.c.seq),
+    conversions.c.trust == "verified",
+)
+# The same, but no reason to walk the program's history in the order of its index: databases prefer that to sorting the
+# few rows that a better index finds. An expression is not indexed.
+SEQ = conversions.c.seq + 0
+IN_MODE = conversions.c.livemode == given("livemode", conversions.c.livemode)
+OF_PROGRAM = (
+    conversions.c.program_id == given("program_id", conversions.c.program_id),
+    func.coalesce(conversions.c.livemode, 0) == given("livemode", conversions.c.livemode),
+    given("seq", conversions.c.seq) > SEQ,
+    conversions.c.trust == "verified",
+)
+ANYWHERE = (
+    func.coalesce(conversions.c.program_id, conversions.c.program_id) == given("program_id", conversions.c.program_id),
+    *OF_PROGRAM[1:],
+)
+# Not the lead a sale follows: both are one person's one story. By the shop's number, or ours.
+NOT_ITS_LEAD = (
+    (conversions.c.kind != "lead") | (conversions.c.external_id != given("lead_number", conversions.c.external_id)),
+    conversions.c.conversion_id != given("lead_id", conversions.c.conversion_id),
+)
+NO_ID = f"cnv_{'0' * 32}"
 
-def earlier(row: ConversionRow) -> tuple[ColumnElement[bool], ...]:
-    """Say that a conversion is of the row's program and mode and was received before it."""
-    return (
-        conversions.c.program_id == row.program_id,
-        conversions.c.livemode == row.livemode,
-        conversions.c.seq < row.seq,
+
+def place_of(row: ConversionRow) -> dict[str, Any]:
+    """Return the parameters of EARLIER."""
+    return {"program_id": row.program_id, "livemode": row.livemode, "seq": row.seq}
+
+
+def lead_of(row: ConversionRow) -> dict[str, Any]:
+    """Return the parameters of NOT_ITS_LEAD."""
+    if row.lead_id is None:
+        return {"lead_number": "", "lead_id": NO_ID}
+    try:
+        return {"lead_number": row.lead_id, "lead_id": canonical_id("cnv", row.lead_id)}
+    except IdError:
+        return {"lead_number": row.lead_id, "lead_id": NO_ID}
+
+
+def records_where(*conditions: ColumnElement[bool], newest_by: ColumnElement[int] = SEQ) -> Prepared:
+    """Return the query of the newest conversions that meet the conditions, newest first."""
+    # Outer joins by primary keys: each is one look-up a row.
+    query = (
+        select(*_COLUMNS)
+        .select_from(conversions)
+        .outerjoin(customers, customers.c.customer_id == conversions.c.customer_id)
+        .outerjoin(agents, agents.c.agent_id == conversions.c.agent_id)
+        .where(*conditions)
+        .order_by(newest_by.desc(), SEQ.desc())
+        .limit(RECORDS_MAX)
     )
+    return Prepared(query)
 
 
-def chosen_records(conn: Connection, *conditions: ColumnElement[bool], limit: int = RECORDS_MAX) -> list[LeadRecord]:
-    """Return the newest conversions that meet the conditions, oldest first."""
-    rows = conn.execute(_query(*conditions).order_by(conversions.c.seq.desc()).limit(limit)).all()
-    return as_records(conn, rows[::-1])
-
-
-def newest_records(
-    conn: Connection, *conditions: ColumnElement[bool], limit: int = RECORDS_MAX
-) -> tuple[LeadRecord, ...]:
-    """Return the conversions that happened last among those that meet the conditions, newest first."""
-    newest = (conversions.c.occurred_at_ms.desc(), conversions.c.seq.desc())
-    rows = conn.execute(_query(*conditions).order_by(*newest).limit(limit)).all()
-    return tuple(as_records(conn, rows))
-
-
-def as_records(conn: Connection, rows: Sequence[Row[Any]]) -> list[LeadRecord]:
-    """Return rows of `_query` as records; a lead that a sale followed counts as paid."""
-    followed = _sales_of(conn, rows)
-    return [_record(row, followed.get(row.conversion_id)) for row in rows]
+def find_records(conn: Connection, query: Prepared, row: ConversionRow, **values: Any) -> list[LeadRecord]:
+    """Return what a query of `records_where` finds for a conversion, newest first; a lead a sale followed is paid."""
+    rows = query.rows(conn, **place_of(row), **values)
+    followed = _sales_of(conn, rows, row)
+    return [_record(each, followed.get(each.conversion_id)) for each in rows]
 
 
 def stored_person(
@@ -96,47 +132,53 @@ def hexed(key: bytes | None) -> str | None:
     return None if key is None else key.hex()
 
 
-def _query(*conditions: ColumnElement[bool]) -> Select[Any]:
-    # Outer joins by primary keys: each is one look-up a row.
-    return (
-        select(*_COLUMNS)
-        .select_from(conversions)
-        .outerjoin(customers, customers.c.customer_id == conversions.c.customer_id)
-        .outerjoin(agents, agents.c.agent_id == conversions.c.agent_id)
-        .where(*conditions)
-    )
-
-
 class _Followed(msgspec.Struct, frozen=True):
     """The first sale that named a lead: what it was paid with."""
 
     payment_key: str | None
 
 
-def _sales_of(conn: Connection, rows: Sequence[Row[Any]]) -> dict[str, _Followed]:
-    """Return the first sale of each lead that has one, by the lead's id; a sale names it by our id or the shop's."""
-    leads = {
-        name: row.conversion_id for row in rows if row.kind == "lead" for name in (row.conversion_id, row.external_id)
-    }
-    found: dict[str, _Followed] = {}
-    for names in chunks(leads):
-        query = (
-            select(conversions.c.lead_id, conversions.c.payment_key)
-            .where(
-                conversions.c.lead_id.in_(names),
-                conversions.c.program_id == rows[0].program_id,
-                conversions.c.livemode == rows[0].livemode,
-                conversions.c.kind == "sale",
-                conversions.c.trust == "verified",
-            )
-            .order_by(conversions.c.seq)
+def _followed(count: int) -> Prepared:
+    names = [bindparam(f"name_{number}", type_=conversions.c.lead_id.type) for number in range(count)]
+    query = (
+        select(conversions.c.lead_id, conversions.c.payment_key)
+        .where(
+            conversions.c.lead_id.in_(names),
+            conversions.c.program_id == given("program_id", conversions.c.program_id),
+            conversions.c.livemode == given("livemode", conversions.c.livemode),
+            conversions.c.seq < given("seq", conversions.c.seq),
+            conversions.c.kind == "sale",
+            conversions.c.trust == "verified",
         )
-        for row in conn.execute(query):
-            found.setdefault(leads[row.lead_id], _Followed(row.payment_key))
+        .order_by(conversions.c.seq)
+    )
+    return Prepared(query)
+
+
+_FOLLOWED = {count: _followed(count) for count in NAMES_AT_ONCE}
+
+
+def _sales_of(conn: Connection, rows: Sequence[Any], row: ConversionRow) -> dict[str, _Followed]:
+    """Return the first sale of each lead that had one before, by the lead's id; it is named by our id or the shop's."""
+    leads = {
+        name: each.conversion_id
+        for each in rows
+        if each.kind == "lead"
+        for name in (each.conversion_id, each.external_id)
+    }
+    names = list(leads)
+    found: dict[str, _Followed] = {}
+    while names:
+        size = next((each for each in NAMES_AT_ONCE if each >= len(names)), NAMES_AT_ONCE[-1])
+        some, names = names[:size], names[size:]
+        # Filled up with a name that nothing has.
+        values = {f"name_{number}": some[number] if number < len(some) else "" for number in range(size)}
+        for sale in _FOLLOWED[size].rows(conn, **place_of(row), **values):
+            found.setdefault(leads[sale.lead_id], _Followed(sale.payment_key))
     return found
 
 
-def _record(row: Row[Any], followed: _Followed | None) -> LeadRecord:
+def _record(row: Any, followed: _Followed | None) -> LeadRecord:
     person = stored_person(
         email_canonical=row.email_canonical,
         phone_key=row.phone_key,

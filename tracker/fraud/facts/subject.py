@@ -1,17 +1,32 @@
 """The conversion being judged, as the rules see it: its row, its customer, its browser and its credited click."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from fraud_rules.network import NETWORK_CLASSES, NetworkClass
 from fraud_rules.types import ClickFacts, ClientSigns, Subject
-from tracker.clicks import store as clicks
+from tracker.clicks.tables import agents
 from tracker.clicks.types import AgentRow, ClickRow
-from tracker.conversions import store
+from tracker.conversions.tables import conversions
 from tracker.conversions.types import ConversionRow, Customer
+from tracker.db.prepared import Prepared, given
 from tracker.fraud.facts.records import hexed, person_of
+
+_CONVERTED_BEFORE = Prepared(
+    select(conversions.c.conversion_id)
+    .where(
+        conversions.c.customer_id == given("customer_id", conversions.c.customer_id),
+        conversions.c.visitor_id == given("visitor_id", conversions.c.visitor_id),
+        conversions.c.seq < given("seq", conversions.c.seq),
+    )
+    .limit(1)
+)
+_AGENTS = Prepared(
+    select(agents).where(agents.c.agent_id.in_([given("first", agents.c.agent_id), given("second", agents.c.agent_id)]))
+)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,13 +44,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     allows_own_purchases: bool
 
 
-def load_subject(conn: Connection, asked: Asked, customer: Customer | None) -> Subject:
-    """Return the subject; what nobody told is None."""
+def load_subject(conn: Connection, asked: Asked, customer: Customer | None, *, mailbox: str | None) -> Subject:
+    """Return the subject; what nobody told is None. Mailbox: what findings call the customer's."""
     row = asked.row
     clicked_by = None if asked.click is None else asked.click.agent_id
-    wanted = [each for each in (row.agent_id, clicked_by) if each is not None]
-    agents = clicks.agents_of(conn, wanted)
-    agent = None if row.agent_id is None else agents.get(row.agent_id)
+    wanted = [each or 0 for each in (row.agent_id, clicked_by)]
+    known = {each.agent_id: _agent(each) for each in _AGENTS.rows(conn, first=wanted[0], second=wanted[1])}
+    agent = None if row.agent_id is None else known.get(row.agent_id)
     return Subject(
         conversion_id=row.conversion_id,
         kind="lead" if row.kind == "lead" else "sale",
@@ -46,7 +61,7 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None) -> S
         click_at_ms=asked.clicked_at_ms,
         lead_id=row.lead_id,
         email=customer.email if customer else None,
-        email_key=mailbox_of(conn, customer),
+        email_key=mailbox,
         phone=customer.phone if customer else None,
         name=customer.name if customer else None,
         customer_id=row.customer_id,
@@ -56,7 +71,7 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None) -> S
         phone_key=customer.phone_key if customer else None,
         payment_key=row.payment_key,
         promo_code=row.promo_code,
-        click=_click(asked, agents),
+        click=_click(asked, known),
         amount_minor=row.amount_minor,
         currency=row.currency,
         home_country=customer.country if customer else None,
@@ -78,12 +93,8 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None) -> S
     )
 
 
-def mailbox_of(conn: Connection, customer: Customer | None) -> str | None:
-    """Return the name of a customer's mailbox: the first customer seen with it.
-
-    Findings and cases keep this name, which says nothing once the customer's fields are erased.
-    """
-    return None if customer is None else store.first_with_mailbox(conn, customer)
+def _agent(row: Any) -> AgentRow:
+    return AgentRow(**{name: getattr(row, name) for name in AgentRow.__struct_fields__})
 
 
 def _click(asked: Asked, agents: dict[int, AgentRow]) -> ClickFacts | None:
@@ -133,7 +144,8 @@ def _is_known_device(conn: Connection, row: ConversionRow) -> bool:
     """Tell whether this customer converted from this browser before: then a form fills itself."""
     if row.customer_id is None or row.visitor_id is None:
         return False
-    return store.converted_before(conn, row)
+    asked = {"customer_id": row.customer_id, "visitor_id": row.visitor_id, "seq": row.seq}
+    return _CONVERTED_BEFORE.first(conn, **asked) is not None
 
 
 def _shop_says_known(row: ConversionRow) -> bool:

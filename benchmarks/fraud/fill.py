@@ -1,7 +1,7 @@
 """Fill a fresh installation with leads, their customers and clicks; `run.py` measures on it.
 
 Rows are written straight into the tables, with every index in place, because only reading is measured. The shares are
-assumptions: partners bring leads by a Pareto law, seven of ten mailboxes are at one provider, one of fifty phones is
+assumptions: partners bring leads by Zipf's law, seven of ten mailboxes are at one provider, one of fifty phones is
 typed twice, a third of the leads come from shared addresses. The same seed gives the same shapes; ids are random.
 """
 
@@ -25,6 +25,22 @@ BATCH = 50_000
 HOMES, SHARED = 400_000, 5_000
 FIRST_NAMES, LAST_NAMES, DOMAINS, CODES = 300, 4_000, 5_000, 200
 HURRY = ("PRAGMA synchronous=OFF", "PRAGMA journal_mode=WAL", "PRAGMA cache_size=-400000", "PRAGMA foreign_keys=OFF")
+
+
+_INTO_CUSTOMERS = (
+    "INSERT INTO customers (customer_id, program_id, livemode, external_id, email, email_canonical, phone,"
+    f" phone_key, email_domain, name, country, created_at_ms) VALUES ({', '.join('?' * 12)})"
+)
+_INTO_CLICKS = (
+    "INSERT INTO clicks (seq, program_number, enrollment_number, click_key, visitor_key, livemode, source_id,"
+    f" received_at_ms, age_ms, agent_id, is_bot, host_key, net_key) VALUES ({', '.join('?' * 13)})"
+)
+_INTO_CONVERSIONS = (
+    "INSERT INTO conversions (conversion_id, seq, program_id, livemode, kind, external_id, trust, status,"
+    " request_digest, customer_id, visitor_id, click_id, promo_code, occurred_at_ms, received_at_ms, agent_id,"
+    " host_key, net_key, masked_ip, country, network_class, enrollment_id, click_at_ms, payment_key, report)"
+    f" VALUES ({', '.join('?' * 25)})"
+)
 
 
 async def fill(folder: Path, *, leads: int) -> str:
@@ -104,25 +120,7 @@ def _statements(program_id: str, enrollments: list[str], leads: int) -> list[tup
                 payment, '{"source":"api"}',
             )  # fmt: skip
 
-    return [
-        (
-            "INSERT INTO customers (customer_id, program_id, livemode, external_id, email, email_canonical, phone,"
-            f" phone_key, email_domain, name, country, created_at_ms) VALUES ({', '.join('?' * 12)})",
-            customers(),
-        ),
-        (
-            "INSERT INTO clicks (seq, program_number, enrollment_number, click_key, visitor_key, livemode, source_id,"
-            f" received_at_ms, age_ms, agent_id, is_bot, host_key, net_key) VALUES ({', '.join('?' * 13)})",
-            clicks(),
-        ),
-        (
-            "INSERT INTO conversions (conversion_id, seq, program_id, livemode, kind, external_id, trust, status,"
-            " request_digest, customer_id, visitor_id, click_id, promo_code, occurred_at_ms, received_at_ms, agent_id,"
-            " host_key, net_key, masked_ip, country, network_class, enrollment_id, click_at_ms, payment_key, report)"
-            f" VALUES ({', '.join('?' * 25)})",
-            rows(),
-        ),
-    ]
+    return [(_INTO_CUSTOMERS, customers()), (_INTO_CLICKS, clicks()), (_INTO_CONVERSIONS, rows())]
 
 
 def _instant(number: int, leads: int) -> int:
@@ -130,7 +128,8 @@ def _instant(number: int, leads: int) -> int:
 
 
 def _partner(one: random.Random, partners: int) -> int:
-    return min(int(one.paretovariate(1.1)), partners) - 1
+    """Return a partner by Zipf's law with exponent 1: the first brings an eleventh of everything."""
+    return min(int(partners ** one.random()), partners) - 1
 
 
 def _host(one: random.Random) -> bytes:

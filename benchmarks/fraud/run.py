@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--skip-night", action="store_true", help="measure single leads alone")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="molva-fraud-"))
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(measure(folder, asked.leads, has_night=not asked.skip_night))
     finally:
@@ -55,7 +56,6 @@ def main() -> None:
 
 async def measure(folder: Path, leads: int, *, has_night: bool) -> None:
     """Print the figures as they come."""
-    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "molva.db").exists():
         begun = time.monotonic()
         await fill(folder, leads=leads)

@@ -5,6 +5,7 @@ from sqlalchemy import select, update
 
 from tracker.clicks.tables import cursors
 from tracker.conversions.tables import conversions, customers
+from tracker.fraud.facts import partner
 from tracker.fraud.payments import give_payment_keys
 from tracker.partners.tables import enrollments, partners
 from tracker.privacy.erase import erase_person
@@ -149,6 +150,27 @@ def test_the_pace_of_a_partner_is_counted_by_day_and_hour(world, lead, facts_of)
     assert len(pace.daily_counts) == 28
     assert pace.busiest_hour == 2
     assert pace.program_diversity_ppm is None
+
+
+def test_a_busy_partners_days_are_counted_by_whole_hours(world, lead, facts_of, monkeypatch):
+    ids = [lead(customer=someone(number)) for number in range(1, 5)]
+
+    def shift(conn):
+        for back, conversion_id in zip((36, 36, 60, 24 * 20), ids, strict=True):
+            one = conversions.c.conversion_id == conversion_id
+            values = {"occurred_at_ms": conversions.c.occurred_at_ms - back * 3_600_000}
+            conn.execute(update(conversions).where(one).values(**values))
+
+    world.write(shift)
+    subject = lead(customer=someone(8))
+    monkeypatch.setattr(partner, "PACE_MAX", 4)
+
+    pace = facts_of(subject).partner_pace
+
+    assert pace.daily_counts[:3] == (2, 1, 0)
+    assert (sum(pace.daily_counts), pace.busiest_hour) == (4, 2)
+    # By whole hours the day of the oldest may be the one beside.
+    assert len(pace.daily_counts) in {19, 20}
 
 
 def test_uses_of_a_code_are_counted_however_it_is_typed(world, lead, facts_of):

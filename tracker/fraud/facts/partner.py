@@ -1,9 +1,10 @@
 """Facts about the credited partner: who it is, where it signs in, how fast it brings leads, how its code is used."""
 
+import time
 from bisect import bisect_left
 from collections import Counter
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from fraud_rules.delays import summarize_delays
 from fraud_rules.identity import phone_digits
@@ -12,6 +13,7 @@ from ingest.address_keys import same_host
 from tracker.conversions.store import is_lead_like
 from tracker.conversions.tables import conversions
 from tracker.conversions.types import ConversionRow
+from tracker.db.columns import Int64
 from tracker.db.prepared import Prepared, given
 from tracker.db.rows import as_struct
 from tracker.fraud.facts.records import (
@@ -32,7 +34,10 @@ from tracker.partners.types import Enrollment, Partner
 HOUR_MS = 3_600_000
 LOGIN_SPAN_MS = 90 * DAY_MS  # rule self_account looks so far to each side; self_network at a week of it
 HISTORY_DAYS = 28
-PACE_MAX = 3000  # earlier leads of a partner that are counted, 1 ms; of a busier one fewer days are known
+PACE_MAX = 1000  # earlier leads of a partner that are counted one by one; of a busier one whole hours are
+HOURS_FRESH_S = 3600.0  # how long whole hours of a busy partner are remembered
+BUSY_MAX = 500  # partners whose hours one connection remembers
+_PLACE = "molva_busy_partners"
 USES_MAX = 3000  # uses of a code that are counted
 DIVERSITY_MAX = 500  # newest leads of the program whose addresses are told apart
 DIVERSITY_MIN = 20
@@ -51,6 +56,17 @@ _OF_PARTNER = (
 _RECENT = records_where(*_OF_PARTNER, given("day_ago_ms", _AT_MS) < _AT_MS, newest_by=_AT_MS)
 _BEFORE = Prepared(
     select(_AT_MS).where(*_OF_PARTNER, given("day_ago_ms", _AT_MS) >= _AT_MS).order_by(_AT_MS.desc()).limit(PACE_MAX)
+)
+# Written out: PostgreSQL must see that what is grouped by is what is selected.
+_HOUR = _AT_MS // literal_column(str(HOUR_MS), Int64)
+_HOURS = Prepared(
+    select(_HOUR.label("hour"), func.count().label("leads"))
+    .where(
+        *_OF_PARTNER,
+        given("day_ago_ms", _AT_MS) >= _AT_MS,
+        given("horizon_ms", _AT_MS) <= _AT_MS,
+    )
+    .group_by(_HOUR)
 )
 _NEWEST = (
     select(conversions.c.host_key, _AT_MS)
@@ -173,6 +189,12 @@ def pace(conn: Connection, asked: Asked) -> PartnerPace:
     before = _BEFORE.scalars(conn, livemode=row.livemode, seq=row.seq, **own)
     if not recent and not before:
         return PartnerPace()
+    if len(before) == PACE_MAX and day_ago_ms - before[-1] < HISTORY_DAYS * DAY_MS:
+        daily, busiest = _busy_pace(conn, row, asked.enrollment_id, day_ago_ms=day_ago_ms)
+        diversity = _diversity_ppm(conn, row)
+        return PartnerPace(
+            recent=tuple(recent), daily_counts=daily, busiest_hour=busiest, program_diversity_ppm=diversity
+        )
     days = _days_known(before, day_ago_ms)
     # Newest first: their ages rise.
     ages = [day_ago_ms - each for each in before]
@@ -208,15 +230,40 @@ def code_use(conn: Connection, asked: Asked) -> CodeUse:
     )
 
 
-def _days_known(before: list[int], day_ago_ms: int) -> int:
-    """Return on how many days before counts are known: since the first lead, at most HISTORY_DAYS.
+def _busy_pace(
+    conn: Connection, row: ConversionRow, enrollment_id: str, *, day_ago_ms: int
+) -> tuple[tuple[int, ...], int]:
+    """Return the daily counts and the busiest hour of a partner that brings very many leads.
 
-    Where more came than are counted, the day at which the count ends is not whole and left out.
+    Whole hours are counted, once an hour on each connection: a lead near the border of a day may count for the next.
     """
+    remembered: dict[tuple[str, bool], tuple[float, dict[int, int]]] = conn.info.setdefault(_PLACE, {})
+    key = (enrollment_id, row.livemode)
+    made_at, hours = remembered.get(key, (0.0, {}))
+    if not hours or time.monotonic() - made_at > HOURS_FRESH_S:
+        if len(remembered) >= BUSY_MAX:
+            remembered.clear()
+        horizon_ms = day_ago_ms - (HISTORY_DAYS + 1) * DAY_MS
+        own = {"enrollment_id": enrollment_id, "livemode": row.livemode, "seq": row.seq}
+        # Up to the subject, so that what is remembered serves those who come within the hour.
+        found = _HOURS.rows(conn, day_ago_ms=day_ago_ms + DAY_MS, horizon_ms=horizon_ms, **own)
+        hours = {int(each.hour): int(each.leads) for each in found}
+        remembered[key] = (time.monotonic(), hours)
+    counts = [0] * HISTORY_DAYS
+    busiest = oldest = 0
+    for hour, leads in hours.items():
+        day = (day_ago_ms - hour * HOUR_MS - HOUR_MS // 2) // DAY_MS
+        if 0 <= day < HISTORY_DAYS:
+            counts[day] += leads
+            busiest, oldest = max(busiest, leads), max(oldest, day + 1)
+    return tuple(counts[:oldest]), busiest
+
+
+def _days_known(before: list[int], day_ago_ms: int) -> int:
+    """Return on how many days before counts are known: since the first lead, at most HISTORY_DAYS."""
     if not before:
         return 0
-    days = (day_ago_ms - before[-1]) // DAY_MS + (len(before) < PACE_MAX)
-    return int(min(days, HISTORY_DAYS))
+    return int(min((day_ago_ms - before[-1]) // DAY_MS + 1, HISTORY_DAYS))
 
 
 def _diversity_ppm(conn: Connection, row: ConversionRow) -> int | None:

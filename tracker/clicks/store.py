@@ -155,6 +155,16 @@ def find_click(conn: Connection, *, program_id: str, click_id: str) -> ClickRow 
     return next((row for row in _unpacked(conn, query.limit(1)) if row.click_id == click_id), None)
 
 
+def is_of_another_program(conn: Connection, click_ids: Sequence[str], *, program_id: str) -> bool:
+    """Tell whether one of the browser's ids is that of a click of another program."""
+    keys = [pack_browser_id(each) for each in click_ids]
+    number = dictionaries.program_number(conn, program_id)
+    query = select(clicks.c.seq).where(clicks.c.click_key.in_(keys))
+    if number is not None:
+        query = query.where(clicks.c.program_number != number)
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def list_clicks(
     conn: Connection, chosen: ClickFilter, *, before_seq: int | None = None, limit: int = PAGE_MAX
 ) -> list[ClickRow]:

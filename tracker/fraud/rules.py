@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from fraud_rules.registry import RULES, required_facts
-from fraud_rules.rule import Rule, RuleConfig
+from fraud_rules.rule import ConfigError, Rule, RuleConfig, read_config
 from fraud_rules.types import Facts
 
 GROUP = "molva.fraud_rules"
@@ -56,6 +56,22 @@ def rules_in_force() -> tuple[Rule[Any], ...]:
 def needed_facts() -> frozenset[str]:
     """Return the sections of `Facts` that the rules in force need."""
     return required_facts(rules_in_force())
+
+
+def configs_for(raw: Mapping[str, Mapping[str, object]]) -> dict[str, RuleConfig]:
+    """Return the settings of every rule in force under a program's published terms.
+
+    Terms are checked when they are published. What a plug-in of today does not take any more, or a rule that is gone,
+    must not stop judging: such settings are logged and the rule's own defaults hold.
+    """
+    configs: dict[str, RuleConfig] = {}
+    for rule in rules_in_force():
+        try:
+            configs[rule.id] = read_config(rule, raw.get(rule.id, {}))
+        except ConfigError:
+            log.exception("fraud_settings_unusable", rule=rule.id)
+            configs[rule.id] = rule.config
+    return configs
 
 
 @cache

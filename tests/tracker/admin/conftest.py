@@ -27,6 +27,7 @@ from tracker.clicks.projector import Projector
 from tracker.conversions.process import process
 from tracker.conversions.record import record
 from tracker.db.opening import open_database
+from tracker.fraud.payment_keys import PaymentKeys
 from tracker.keys.store import create_key
 from tracker.ledger import store as ledger_store
 from tracker.partners.store import add_partner
@@ -237,7 +238,7 @@ class Shop:
     def __init__(self, browser: Browser, services: Services, world: SimpleNamespace) -> None:
         self.services, self.world, self.client = services, world, browser.client
         self.program_id, self.enrollment_id = world.program.program_id, world.partner.enrollment_id
-        self.enricher = Enricher(keyring=KEYRING, networks=Networks())
+        self.enricher = Enricher(keyring=KEYRING, networks=Networks(), payments=PaymentKeys(b"key"))
 
     def write(self, fn: Any) -> Any:
         return self.client.portal.call(self.services.db.write, fn)

@@ -103,7 +103,7 @@ class Book:
             return
         key = f"partner:{partner_id}"
         here = self.open_by_partner[program_id, partner_id]
-        covered = [each for finding in fired for each in finding.compared]
+        covered = [each for finding in fired if finding.holds_compared for each in finding.compared]
         if any(finding.holds_partner for finding in fired):
             covered.append(partner_id)
         if not covered:

@@ -15,13 +15,12 @@ from tracker.clicks import dictionaries
 from tracker.clicks.encoding import pack_browser_id
 from tracker.clicks.packing import text_numbers, unpack
 from tracker.clicks.tables import agents, click_days, clicks, cursors, drop_counts, identity_links
-from tracker.clicks.touches import first_seq_since
+from tracker.clicks.touches import TOUCHES_MAX, first_seq_since
 from tracker.clicks.types import AgentRow, ClickFilter, ClickRow
 from tracker.db.row_statements import change_rows, read_rows
 from tracker.db.rows import as_struct, fields_of
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
-TOUCHES_MAX = 4000  # clicks of one person that are loaded: the first half and the last half
 PIECE = 2000  # clicks of a long list that are unpacked together
 PROJECTION = "clicks"
 

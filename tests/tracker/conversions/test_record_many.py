@@ -67,7 +67,7 @@ def stored(conn: Connection) -> Any:
         fields = dict(row._mapping) | {
             "customer_id": names.get(row.customer_id),
             "agent_id": browsers.get(row.agent_id),
-            "jobs": waiting,
+            "jobs": sorted(waiting),
         }
         told.append({name: value for name, value in fields.items() if name not in ("conversion_id", "seq")})
     links = sorted((str(names[row.customer_id]), row.visitor_id) for row in conn.execute(select(identity_links)).all())

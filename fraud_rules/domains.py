@@ -56,9 +56,9 @@ def parents(domain: str) -> tuple[str, ...]:
     return tuple(".".join(labels[start:]) for start in range(len(labels) - 1))
 
 
-def registrable_domain(domain: str) -> str | None:
+def registrable_domain(domain: str | None) -> str | None:
     """Return what one owner registered ("mail.studio.co.uk" gives "studio.co.uk"), or None for a bare suffix."""
-    if len(domain) > DOMAIN_MAX or domain.count(".") >= LABELS_MAX:
+    if domain is None or len(domain) > DOMAIN_MAX or domain.count(".") >= LABELS_MAX:
         return None
     found = _SUFFIXES.privatesuffix(domain)
     return found if isinstance(found, str) else None

@@ -14,7 +14,7 @@ from fraud_rules.allow import AllowEntry, find_entry, find_partner_entry
 from fraud_rules.learning import Scales, weigh
 from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.rule import Rule, RuleConfig
-from fraud_rules.scoring import Score, score
+from fraud_rules.scoring import REVIEW_FROM, Score, score
 from fraud_rules.types import ClickFacts, Facts, Finding, moments_of, weightiest_first
 
 
@@ -49,13 +49,15 @@ def judge(
     allow: Iterable[AllowEntry],
     scales: Scales | None = None,
     standing: Iterable[Finding] = (),
+    review_from: int = REVIEW_FROM,
 ) -> Judgement:
     """Return the findings of all enabled rules due for this subject, with their score.
 
     `configs`: by rule id, from `rule.read_configs`; a missing one means defaults. `allow`: entries of the
     subject's program. `scales`: what verdicts taught of each rule (`learning`). `standing`: findings about
     others that speak of this subject too (its partner, its crowd); they count into the score and are not
-    returned. Neither the order of rules nor of entries changes the result.
+    returned. `review_from`: the score from which the program's people look. Neither the order of rules nor of
+    entries changes the result.
     """
     moments = moments_of(facts.subject)
     due = [rule for rule in rules if rule.evaluate is not None and not rule.timing.isdisjoint(moments)]
@@ -69,7 +71,8 @@ def judge(
     )
     kept = [weigh(finding, scales or {}) for finding in kept]
     kept.sort(key=weightiest_first)
-    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=score([*kept, *standing]))
+    result = score([*kept, *standing], review_from=review_from)
+    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=result)
 
 
 def judge_partner(
@@ -79,6 +82,7 @@ def judge_partner(
     configs: Mapping[str, RuleConfig],
     allow: Iterable[AllowEntry],
     scales: Scales | None = None,
+    review_from: int = REVIEW_FROM,
 ) -> Judgement:
     """Return what all enabled rules find about a partner as a whole, as `judge` does for a conversion."""
     entries = tuple(allow)
@@ -91,7 +95,8 @@ def judge_partner(
     )
     kept = [weigh(finding, scales or {}) for finding in kept]
     kept.sort(key=weightiest_first)
-    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=score(kept))
+    result = score(kept, review_from=review_from)
+    return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=result)
 
 
 def judge_click(facts: ClickFacts, rules: Iterable[Rule[Any]], *, configs: Mapping[str, RuleConfig]) -> Judgement:

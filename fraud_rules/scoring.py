@@ -17,6 +17,8 @@ Band = Literal["none", "note", "review", "priority"]
 BASE_RATE_PPM = 20_000  # p0: share of fraud among leads nothing was found about
 
 NOTE_FROM, REVIEW_FROM, PRIORITY_FROM = 25, 50, 85
+# Between these a program may draw its own line: lower would queue notes, higher would only leave what comes first.
+REVIEW_FROM_MIN, REVIEW_FROM_MAX = 30, 80
 
 # Shared addresses and policy breaches also happen to honest people: without another family's word they
 # never reach the score that holds everything.
@@ -53,10 +55,10 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     without_each: dict[str, int]
 
 
-def score(findings: Iterable[Finding]) -> Score:
+def score(findings: Iterable[Finding], *, review_from: int = REVIEW_FROM) -> Score:
     """Return the score of one subject's findings; forgiven findings add nothing.
 
-    Points are rounded down, so that a shown 50 has really reached the line.
+    Points are rounded down, so that a shown 50 has really reached the line. `review_from` is the program's own line.
     """
     fired = [finding for finding in findings if finding.fired and finding.factor_ppm > 0]
     largest = _largest_by_rule(fired)
@@ -75,14 +77,16 @@ def score(findings: Iterable[Finding]) -> Score:
         families.add(finding.family)
     points = _points(fired)
     without = {rule: _points([f for f in fired if f.rule != rule]) for rule in sorted(largest)}
-    return Score(points=points, band=band_of(points), factors=tuple(factors), without_each=without)
+    return Score(
+        points=points, band=band_of(points, review_from=review_from), factors=tuple(factors), without_each=without
+    )
 
 
-def band_of(points: int) -> Band:
+def band_of(points: int, *, review_from: int = REVIEW_FROM) -> Band:
     """Return what a score asks for: nothing, a note on the lead, review with a hold, or review first."""
     if points >= PRIORITY_FROM:
         return "priority"
-    if points >= REVIEW_FROM:
+    if points >= review_from:
         return "review"
     return "note" if points >= NOTE_FROM else "none"
 

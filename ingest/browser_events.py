@@ -17,7 +17,7 @@ from ingest.answers import as_dropped, drop_reason, dropped, taken, text_of
 from ingest.buffer import Pending
 from ingest.click_pipeline import CLICK_STEPS, REPORT_STEPS, Arrival, RequestHeaders, first_refusal
 from ingest.client_clock import read_client_time
-from ingest.conversions import ConversionReport, CustomerReport, Trust
+from ingest.conversions import BrowserSigns, ConversionReport, CustomerReport, Trust
 from ingest.directory import Circumstances, Referral, Site
 from ingest.drops import DropReason
 from ingest.events import PAGE_URL_MAX, STATE_GPC, BrowserEvent, CustomEvent, InboxClick, encode_click
@@ -184,6 +184,7 @@ async def _take_conversion(
         address=address,
         user_agent=text_of(headers.get(b"user-agent"))[:AGENT_MAX],
         source="browser",
+        signs=_signs(headers, scope),
         warnings=warnings,
     )
     outcome = await setup.sink.record_conversion(report)
@@ -196,6 +197,18 @@ async def _take_conversion(
         )
     extra = {"id": outcome.conversion_id, "status": "received", "trust": trust}
     return taken(setup, event, site, headers, referral=None, now_ms=now_ms, extra=extra)
+
+
+def _signs(headers: RequestHeaders, scope: dict[str, Any]) -> BrowserSigns:
+    hint = headers.get(b"sec-ch-ua-platform")
+    # A proxy speaks a version of its own, often 1.0.
+    is_direct = not any(name in headers for name in (b"x-forwarded-for", b"forwarded", b"via"))
+    version = str(scope.get("http_version") or "")[:8] if is_direct else ""
+    return BrowserSigns(
+        has_language=bool(headers.get(b"accept-language", b"").strip()),
+        platform=None if hint is None else text_of(hint).strip(' "')[:40] or None,
+        http_version=version or None,
+    )
 
 
 async def _take_custom(

@@ -34,6 +34,18 @@ class ItemReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     amount: MinorAmount | None = None
 
 
+class BrowserSigns(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the sending browser said of itself beside its agent; None is not known.
+
+    `platform` is its client hint (Sec-CH-UA-Platform, unquoted). Behind a proxy the HTTP version is the proxy's own and
+    not known.
+    """
+
+    has_language: bool | None = None
+    platform: str | None = None
+    http_version: str | None = None
+
+
 class ConversionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A lead, sale or refund as reported, with what the server saw. Amounts in minor units, times in Unix ms."""
 
@@ -65,6 +77,8 @@ class ConversionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     user_agent: str | None = None
     # "api", "browser", "postback": leads no browser sent (an import) must not be judged as if one had.
     source: str = "api"
+    # None for what no browser sent itself.
+    signs: BrowserSigns | None = None
     # What was doubtful about the browser's times; see ingest/client_clock.py.
     warnings: tuple[str, ...] = ()
 

@@ -24,6 +24,7 @@ from tracker.db.database import Database
 from tracker.db.migrating import migrate
 from tracker.db.opening import open_database
 from tracker.directory import Snapshot
+from tracker.fraud.payment_keys import PaymentKeys
 from tracker.geo.places import open_networks
 from tracker.i18n.currencies import EXPONENTS
 from tracker.operations.ledger_watch import LedgerWatch
@@ -64,6 +65,7 @@ class Services:
         self.enricher = Enricher(
             keyring=AddressKeyring(),
             networks=open_networks(settings, data_dir),
+            payments=PaymentKeys(purpose_key(secret, b"payment keys v1")),
         )
         self.directory = Snapshot(secret)
         self.sink = DatabaseSink(

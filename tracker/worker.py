@@ -16,6 +16,9 @@ from tracker.clicks import store as clicks
 from tracker.conversions.late import DECIDE, REVISIT, revisit
 from tracker.conversions.process import process_conversion
 from tracker.event_retention import purge_custom_events, purge_refused_events
+from tracker.fraud.nightly import judge_partners
+from tracker.fraud.payments import give_payment_keys
+from tracker.fraud.upkeep import look_after_rules
 from tracker.idempotency import store as idempotency
 from tracker.instants import DAY_MS
 from tracker.jobs import store as jobs
@@ -87,6 +90,13 @@ async def purge_answers(services: Services) -> None:
     await services.db.write(lambda conn: idempotency.purge(conn, now_ms=now_ms))
 
 
+async def keep_payment_keys(services: Services) -> None:
+    """Give partners and old conversions the payment keys they lack."""
+    is_left = True
+    while is_left and not services.stopping.is_set():
+        is_left = await services.db.write(lambda conn: give_payment_keys(conn, services.enricher.payments))
+
+
 async def verify_ledger(services: Services) -> None:
     """Hold the ledger against every law, once a day."""
     await services.ledger_watch.look(services.db, services.stopping, now_ms=services.now_ms())
@@ -113,6 +123,9 @@ TASKS: tuple[Task, ...] = (
     Task(description="purge custom events", run=purge_custom_events, period_s=3600.0),
     Task(description="purge old clicks", run=purge_clicks, period_s=86_400.0),
     Task(description="remind of cases", run=watch_cases, period_s=600.0),
+    Task(description="draw random checks, learn from verdicts", run=look_after_rules, period_s=3600.0),
+    Task(description="judge partners", run=judge_partners, period_s=600.0),
+    Task(description="keep payment keys", run=keep_payment_keys, period_s=3600.0),
     Task(description="mask refused events", run=mask_refused_events, period_s=3600.0),
 )
 

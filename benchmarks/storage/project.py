@@ -22,6 +22,7 @@ from ingest.networks import Networks
 from tracker.clicks.project import Enricher, Memory, Saved, arrive, save_batch
 from tracker.clicks.projector import Projector
 from tracker.db.database import Database, InboxRow
+from tracker.fraud.payment_keys import PaymentKeys
 
 PARTNERS = 2000
 AT_ONCE = 500  # rows appended to the inbox together
@@ -39,7 +40,7 @@ def main() -> None:
 async def measure(folder: Path, clicks: int) -> dict[str, Any]:
     database, parties = await make_installation(folder, PARTNERS)
     keyring = AddressKeyring([AddressEpoch(starts_at_ms=0, ends_at_ms=2**62, key=b"k" * 32)])
-    enricher = Enricher(keyring=keyring, networks=Networks())
+    enricher = Enricher(keyring=keyring, networks=Networks(), payments=PaymentKeys(b"key"))
     traffic = Traffic(seed=1, partners=PARTNERS, unique_pages=False)
     bodies = [inbox_body(traffic.click(), parties) for _ in range(clicks)]
     for start in range(0, clicks, AT_ONCE):

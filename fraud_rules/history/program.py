@@ -199,5 +199,4 @@ def within(records: Iterable[LeadRecord], *, from_ms: int, to_ms: int) -> list[L
 
 def mail_domain(subject: Subject) -> str | None:
     """Return the registrable domain of the subject's e-mail, or None."""
-    domain = email_domain(subject.email)
-    return None if domain is None else registrable_domain(domain)
+    return registrable_domain(email_domain(subject.email))

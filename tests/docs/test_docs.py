@@ -19,6 +19,7 @@ from attribution.scenario import replay
 from attribution.scenario_file import EVENT_TYPES, CodeLine, PartnerLine
 from attribution.types import CustomWeights, Reason
 from fraud_rules.registry import RULES
+from fraud_rules.rule import Rule
 from ingest import postback_fields
 from ingest.drops import DropReason
 from ingest.events import BrowserEvent
@@ -28,7 +29,9 @@ from tracker.api.routes import routes
 from tracker.app import create_app
 from tracker.cases.reasons import REASONS
 from tracker.cli_arguments import parser
+from tracker.fraud import catalogue
 from tracker.fraud.baselines.registry import BASELINES
+from tracker.fraud.rules import GROUP
 from tracker.fraud.simulation.confounders.registry import CONFOUNDERS
 from tracker.fraud.simulation.schemes.registry import SCHEMES
 from tracker.fraud.simulation.unseen.registry import UNSEEN
@@ -313,13 +316,16 @@ def test_every_setting_and_event_of_a_scenario_file_is_documented():
     assert {name for name in names if f"`{name}`" not in page} == set()
 
 
-def test_every_fraud_rule_is_documented_with_its_family_and_weight():
-    documented = {row[0].strip("`"): row for row in rows(section("fraud.md", "## The rules"))}
-    del documented["rule"]
-    assert set(documented) == {rule.id for rule in RULES}
-    for rule in RULES:
-        assert documented[rule.id][1] == rule.family
-        assert documented[rule.id][3].startswith(f"{rule.config.weight_ppm / 1e6:.2f}")
+def test_the_catalogue_of_fraud_rules_is_that_of_the_registry():
+    """After a change of a rule: python -m tracker.fraud.catalogue."""
+    assert catalogue.table() in section("fraud.md", "## The rules")
+    assert [row[0].strip("`") for row in rows(catalogue.table())][1:] == [rule.id for rule in RULES]
+    assert {rule.id for rule in RULES} <= catalogue.CATCHES.keys()
+
+
+def test_the_page_on_writing_a_rule_names_what_a_rule_has():
+    assert first_names(section("writing-a-rule.md", "## The rule")) == set(Rule.__struct_fields__)
+    assert GROUP in section("writing-a-rule.md", "## The package")
 
 
 def test_every_reason_code_of_a_verdict_is_documented():

@@ -290,3 +290,9 @@ def test_every_order_of_the_same_findings_gives_one_explanation(make_finding):
     results = [score(order) for order in itertools.permutations(found)]
 
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize(("line", "band"), [(50, "review"), (60, "review"), (61, "note"), (30, "review")])
+def test_a_program_may_draw_its_own_review_line(line, band):
+    assert band_of(60, review_from=line) == band
+    assert (band_of(85, review_from=line), band_of(24, review_from=line)) == ("priority", "none")

@@ -21,8 +21,8 @@ from tracker.cases.preview import preview
 from tracker.cases.types import Action, CaseView, FindingRow, Preview
 from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions
-from tracker.conversions.facts import LOGIN_SPAN_MS
 from tracker.conversions.types import ConversionRow, Customer
+from tracker.instants import DAY_MS
 from tracker.ledger import store as ledger
 from tracker.ledger.types import PostedLine
 from tracker.partners import store as partners
@@ -31,6 +31,7 @@ from tracker.users import store as users
 
 SIDES_MAX = 30  # customers held against the partner on one page
 EVENTS_MAX = 80  # entries of the timeline
+LOGIN_SPAN_MS = 7 * DAY_MS  # sign-ins beside the conversions that are shown
 LINES_MAX = 60  # ledger lines shown with their arithmetic
 HISTORY_MAX = 40
 PREVIEWED: tuple[Action, ...] = ("clear", "reject", "pause", "ban")
@@ -130,7 +131,7 @@ def _without(findings: Sequence[FindingRow]) -> dict[str, int]:
     by_conversion: dict[str, list[FindingRow]] = defaultdict(list)
     for row in findings:
         if row.allowed_by is None:
-            by_conversion[row.conversion_id].append(row)
+            by_conversion[row.conversion_id or ""].append(row)
     scores = [score(row.finding for row in rows) for rows in by_conversion.values()]
     return max(scores, key=lambda each: each.points).without_each if scores else {}
 

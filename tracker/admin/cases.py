@@ -14,7 +14,7 @@ from tracker.admin import labels
 from tracker.admin.arithmetic import sum_steps
 from tracker.admin.case_effects import effect_text, sums
 from tracker.admin.case_facts import load_case_page, user_ids
-from tracker.admin.evidence import RULE_TITLE, fact_rows, headline
+from tracker.admin.evidence import fact_rows, headline
 from tracker.admin.forms import Form
 from tracker.admin.mode import TEST, instant_of, is_live
 from tracker.admin.policy import action, page
@@ -37,6 +37,7 @@ from tracker.cases.types import (
     ReviewResult,
 )
 from tracker.cases.undo import UNDO_MS, undoable
+from tracker.fraud.rules import rule_titles
 from tracker.i18n.messages import Message, mark, msg
 from tracker.programs import store as programs
 from tracker.users import store as users
@@ -222,7 +223,7 @@ async def show_case(visit: Visit, case_id: str, *, chosen: str, form: Form, stat
 
 def _named_rules(without: dict[str, int], visit: Visit) -> list[tuple[str, int]]:
     """Return the score without each rule, by the rule's title, the rule that matters most first."""
-    titled = [(labels.named(RULE_TITLE, rule, visit.speech), points) for rule, points in without.items()]
+    titled = [(labels.named(rule_titles(), rule, visit.speech), points) for rule, points in without.items()]
     return sorted(titled, key=lambda each: (each[1], each[0]))
 
 

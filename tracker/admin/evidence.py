@@ -7,16 +7,15 @@ true then; a rule without a row of its own shows its evidence as it is.
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from fraud_rules.registry import RULES
 from fraud_rules.sentences import write_sentence
 from fraud_rules.types import PPM, Finding
 from tracker.admin import labels
 from tracker.cases.types import FindingRow
+from tracker.fraud.rules import rule_titles
 from tracker.i18n.catalog import translations
 from tracker.i18n.messages import mark
 from tracker.i18n.translator import Translator
 
-RULE_TITLE: Mapping[str, str] = {rule.id: rule.title for rule in RULES}
 _MATCH: Mapping[str, str] = {
     "exact": mark("the very address of the partner"),
     "alias": mark("another spelling of the partner's address"),
@@ -42,7 +41,7 @@ def fact_rows(rows: Iterable[FindingRow], speech: Translator) -> list[FactRow]:
     """Return one row a rule and shared fact, the weightiest first: a crowd's members all say the same of it."""
     groups: dict[tuple[str, str, bool], list[FindingRow]] = {}
     for row in rows:
-        fact = row.finding.cluster_key or row.conversion_id
+        fact = row.finding.cluster_key or row.conversion_id or ""
         groups.setdefault((row.finding.rule, fact, _is_forgiven(row)), []).append(row)
     found = [_fact_row(group, speech) for group in groups.values()]
     return sorted(found, key=lambda fact: (fact.is_forgiven, -fact.weight_bps, fact.finding_id))
@@ -54,7 +53,7 @@ def _fact_row(group: list[FindingRow], speech: Translator) -> FactRow:
     finding = row.finding
     catalogue = translations(speech.language)
     here, normal = _VALUES.get(finding.rule, _raw)(finding, speech)
-    title = RULE_TITLE.get(finding.rule)
+    title = rule_titles().get(finding.rule)
     return FactRow(
         finding_id=row.finding_id,
         signal=speech.gettext(title) if title else finding.rule,
@@ -64,8 +63,14 @@ def _fact_row(group: list[FindingRow], speech: Translator) -> FactRow:
         weight_bps=finding.factor_ppm * 100 // PPM * 100,
         is_forgiven=_is_forgiven(row),
         clears_when=catalogue.gettext(finding.clears_when),
-        conversion_ids=tuple(dict.fromkeys([row.conversion_id, *(each.conversion_id for each in group)])),
+        conversion_ids=_spoken_of(row, group),
     )
+
+
+def _spoken_of(row: FindingRow, group: list[FindingRow]) -> tuple[str, ...]:
+    """Return the conversions the group is about; of a finding about a partner, those it speaks of."""
+    about = [each.conversion_id for each in (row, *group) if each.conversion_id is not None]
+    return tuple(dict.fromkeys(about or row.finding.compared))
 
 
 def _is_forgiven(row: FindingRow) -> bool:
@@ -95,7 +100,8 @@ def _self_network(finding: Finding, speech: Translator) -> tuple[str, str]:
         count,
         span=speech.duration(_int(finding, "nearest_ms")),
     )
-    days = int(finding.config.get("window_days", 7))
+    window = finding.config.get("window_days")
+    days = window if isinstance(window, int) else 7
     return here, speech.ngettext("none within %(count)s day", "none within %(count)s days", days)
 
 

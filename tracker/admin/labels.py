@@ -6,6 +6,8 @@ Templates look them up and translate them where they are shown; an unknown word 
 from collections.abc import Mapping
 from typing import Any
 
+from tracker.admin.rule_forms import label_of
+from tracker.fraud.rules import rule_titles
 from tracker.i18n.messages import mark
 from tracker.i18n.translator import Translator
 
@@ -148,6 +150,8 @@ _TERM: Mapping[str, str] = {
     "attribution.custom_weights.base": mark("Weights start from"),
     "attribution.custom_weights.from_start": mark("Factors of the first clicks"),
     "attribution.custom_weights.between": mark("Factor of clicks between"),
+    "review_from": mark("Review from a score of"),
+    "weekly_cases": mark("Cases a week people can read"),
     "attribution.custom_weights.from_end": mark("Factors of the last clicks, the last one first"),
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -209,6 +213,9 @@ ACTION: Mapping[str, str] = {
     "event.discarded": mark("Refused event given up"),
     "person.erased": mark("Personal data erased"),
     "clicks.purged": mark("Old clicks deleted"),
+    "allow_entry.added": mark("Added to the allow list"),
+    "allow_entry.revoked": mark("Allow entry revoked"),
+    "case.drawn": mark("Drawn for a random check"),
     "case.opened": mark("Case opened"),
     "case.extended": mark("Case covers more"),
     "case.claimed": mark("Case taken"),
@@ -245,6 +252,9 @@ def term_name(path: str, speech: Translator) -> str:
         return speech.gettext("Reward")
     if path.startswith("attribution.custom_weights.groups."):
         return speech.gettext("Factor of the group %(group)s", group=path.rpartition(".groups.")[2])
+    if path.startswith("fraud_rules."):
+        rule, _, field = path.removeprefix("fraud_rules.").partition(".")
+        return f"{named(rule_titles(), rule, speech)}: {label_of(field, speech)}"
     return named(_TERM, path, speech)
 
 
@@ -256,6 +266,8 @@ def term_value(path: str, value: Any, speech: Translator) -> str:
         return speech.gettext("Yes") if value else speech.gettext("No")
     if path == "attribution.commission_months":
         return _months(value, speech)
+    if isinstance(value, int) and path.endswith("_ppm"):
+        return speech.percent(value // 100)
     if isinstance(value, int) and path.endswith("_days"):
         return speech.ngettext("%(count)s day", "%(count)s days", value)
     if isinstance(value, int) and path.endswith("_seconds"):

@@ -18,6 +18,7 @@ class MenuItem(NamedTuple):
 MENU: tuple[MenuItem, ...] = (
     MenuItem("/admin/", mark("Overview"), "overview.view", "overview", mark("Work")),
     MenuItem("/admin/cases", mark("Cases"), "cases.view", "cases", mark("Work")),
+    MenuItem("/admin/fraud", mark("Fraud"), "cases.view", "fraud", mark("Work")),
     MenuItem("/admin/conversions", mark("Conversions"), "conversions.view", "conversions", mark("Work")),
     MenuItem("/admin/clicks", mark("Clicks"), "conversions.view", "clicks", mark("Work")),
     MenuItem("/admin/events", mark("Refused events"), "events.view", "events", mark("Work")),

@@ -18,6 +18,7 @@ from tracker.clicks import store as clicks
 from tracker.clicks.types import ClickFilter
 from tracker.conversions import store as conversions
 from tracker.conversions.types import ConversionFilter, ConversionRow
+from tracker.fraud.lessons.store import suggested_off
 from tracker.instants import DAY_MS
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
@@ -143,6 +144,7 @@ def _waiting(conn: Connection, *, livemode: bool, now_ms: int) -> dict[str, int]
         "cases": cases.count_cases(conn, livemode=livemode, statuses=UNDECIDED),
         "applied": partners.count_applied(conn),
         "failing": jobs.count_failing(conn),
+        "rules": sum(map(len, suggested_off(conn).values())),
         "quarantined": quarantine.count_quarantined(conn, livemode=livemode),
     }
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from tracker.admin import (
     account,
+    allow_list,
     audit,
     case_actions,
     case_bulk,
@@ -28,6 +29,8 @@ from tracker.admin import (
     programs,
     publishing,
     refused_events,
+    rule_settings,
+    rules,
     users,
 )
 from tracker.admin.assets import ASSET_ROUTE
@@ -48,6 +51,9 @@ POLICIES: tuple[RoutePolicy, ...] = (
     *case_bulk.ROUTES,
     *case_actions.ROUTES,
     *cases.ROUTES,
+    *allow_list.ROUTES,
+    *rules.ROUTES,
+    *rule_settings.ROUTES,
     *conversions.ROUTES,
     *journeys.ROUTES,
     *clicks.ROUTES,

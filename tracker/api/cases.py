@@ -74,10 +74,10 @@ class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule found, in numbers and as a sentence."""
+    """What a rule found, in numbers and as a sentence; without a conversion it speaks of the partner as a whole."""
 
     id: str
-    conversion_id: str
+    conversion_id: str | None
     rule: str
     family: str
     fired: bool

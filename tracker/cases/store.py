@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, tuple_, update
 
-from fraud_rules.types import Finding
 from tracker.cases import talk_store
 from tracker.cases.decide import ruling
+from tracker.cases.finding_rows import as_finding, finding_values
+from tracker.cases.standing_store import standing_on
 from tracker.cases.tables import case_conversions, cases, findings, verdicts
 from tracker.cases.types import (
     AGAINST,
@@ -42,20 +43,34 @@ Narrow = Literal["", "escalated", "proposed"]
 def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
     """Store the findings that are not there yet; return the ids of the new ones.
 
-    Equal evidence (`evidence_digest`) of one rule about one conversion is one finding, however often it is judged.
+    Equal evidence (`evidence_digest`) of one rule about one conversion is one finding, however often it is judged;
+    about a partner it is one in each mode.
     """
-    known: set[tuple[str, str, str]] = set()
-    for ids in ledger.chunks(row.conversion_id for row in new):
-        query = select(findings.c.conversion_id, findings.c.rule, findings.c.evidence_digest)
-        known |= {tuple(row) for row in conn.execute(query.where(findings.c.conversion_id.in_(ids)))}
+    known: set[tuple[Any, ...]] = set()
+    for name in ("conversion_id", "enrollment_id"):
+        columns = [findings.c[each] for each in (name, "livemode", "rule", "evidence_digest")]
+        for ids in ledger.chunks(each for row in new if (each := getattr(row, name)) is not None):
+            known |= {tuple(row) for row in conn.execute(select(*columns).where(findings.c[name].in_(ids)))}
     saved = []
     for row in new:
-        key = (row.conversion_id, row.finding.rule, row.evidence_digest)
+        key = (row.conversion_id or row.enrollment_id, row.livemode, row.finding.rule, row.evidence_digest)
         if key not in known:
             known.add(key)
-            conn.execute(insert(findings), _finding_values(row))
+            conn.execute(insert(findings), finding_values(row))
             saved.append(row.finding_id)
     return saved
+
+
+def partner_cluster(enrollment_id: str) -> str:
+    """Return the fact a case about a partner as a whole is over."""
+    return f"partner:{enrollment_id}"
+
+
+def partner_findings(conn: Connection, enrollment_id: str, *, livemode: bool) -> list[FindingRow]:
+    """Return the findings about a partner as a whole, those that weigh most first."""
+    query = select(findings).where(findings.c.enrollment_id == enrollment_id, findings.c.livemode == livemode)
+    found = [as_finding(row) for row in conn.execute(query)]
+    return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
 
 
 def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[FindingRow]:
@@ -63,7 +78,7 @@ def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[Finding
     found: list[FindingRow] = []
     for ids in ledger.chunks(conversion_ids):
         query = select(findings).where(findings.c.conversion_id.in_(ids))
-        found += [_finding(row) for row in conn.execute(query)]
+        found += [as_finding(row) for row in conn.execute(query)]
     return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
 
 
@@ -82,6 +97,18 @@ def cases_of_enrollment(conn: Connection, enrollment_id: str, *, livemode: bool)
     """Return the enrollment's cases, oldest first, decided ones included."""
     query = select(cases).where(cases.c.enrollment_id == enrollment_id, cases.c.livemode == livemode)
     return [_case(row) for row in conn.execute(query.order_by(cases.c.case_id))]
+
+
+def undecided_case(conn: Connection, enrollment_id: str, *, livemode: bool, cluster_key: str) -> CaseRow | None:
+    """Return the enrollment's undecided case over a fact, of which there is one at most."""
+    query = select(cases).where(
+        cases.c.enrollment_id == enrollment_id,
+        cases.c.livemode == livemode,
+        cases.c.cluster_key == cluster_key,
+        cases.c.status != "decided",
+    )
+    row = conn.execute(query).first()
+    return None if row is None else _case(row)
 
 
 def cases_of_conversion(conn: Connection, conversion_id: str) -> list[CaseRow]:
@@ -228,12 +255,20 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
         return None
     covered = covered_conversions(conn, case_id)
     ids = [conversion.conversion_id for conversion in covered]
+    found = findings_of(conn, ids)
+    shown = {each.finding_id for each in found}
+    # What counts into the scores though it is about others.
+    for rows in standing_on(conn, ids).values():
+        found += [each for each in rows if each.enrollment_id is None and each.finding_id not in shown]
+        shown |= {each.finding_id for each in rows}
+    if row.cluster_key == partner_cluster(row.enrollment_id):
+        found = partner_findings(conn, row.enrollment_id, livemode=row.livemode) + found
     return CaseView(
         case=_case(row),
         program_name=row.program_name,
         partner_id=row.partner_id,
         partner_name=row.partner_name,
-        findings=tuple(findings_of(conn, ids)),
+        findings=tuple(found),
         conversions=tuple(covered),
         commissions=tuple(ledger.commissions_of_conversions(conn, ids, now_ms=now_ms)),
         verdicts=tuple(verdicts_of(conn, case_id)),
@@ -251,7 +286,6 @@ _COMPUTED = frozenset({"refunded_minor", "other_cases", "other_rejections"})
 _COVERED_FIELDS = tuple(name for name in CoveredConversion.__struct_fields__ if name not in _COMPUTED)
 _KEPT = frozenset({"case_id", "program_id", "enrollment_id", "livemode", "kind", "cluster_key", "opened_at_ms"})
 _CHANGING = tuple(name for name in CaseRow.__struct_fields__ if name not in _KEPT)
-_FINDING_FIELDS = tuple(name for name in Finding.__struct_fields__ if name != "holds_compared")
 
 
 def _refunded() -> ColumnElement[int]:
@@ -272,9 +306,11 @@ def _refunded() -> ColumnElement[int]:
 
 
 def _undecided_cases(conn: Connection, conversion_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the undecided cases that hold the conversions; a random check holds nothing."""
+    holding = and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided", cases.c.kind != "audit")
     query = (
         select(case_conversions.c.conversion_id, case_conversions.c.case_id)
-        .join(cases, and_(cases.c.case_id == case_conversions.c.case_id, cases.c.status != "decided"))
+        .join(cases, holding)
         .where(case_conversions.c.conversion_id.in_(list(conversion_ids)))
         .order_by(case_conversions.c.case_id)
     )
@@ -357,7 +393,7 @@ def _headlines(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[Find
     for row in conn.execute(best):
         headline = found.setdefault(row.case_id, [])
         if len(headline) < HEADLINES:
-            headline.append(_finding(row))
+            headline.append(as_finding(row))
     return found
 
 
@@ -386,26 +422,6 @@ def _at_stake(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[tuple
 
 def _case(row: Row[Any]) -> CaseRow:
     return as_struct(CaseRow, row)
-
-
-def _finding(row: Row[Any]) -> FindingRow:
-    values = {name: getattr(row, name) for name in _FINDING_FIELDS}
-    values["translated"] = tuple(values["translated"])
-    values["compared"] = tuple(values["compared"])
-    return FindingRow(
-        finding_id=row.finding_id,
-        conversion_id=row.conversion_id,
-        finding=Finding(**values),
-        allowed_by=row.allowed_by,
-        evidence_digest=row.evidence_digest,
-        created_at_ms=row.created_at_ms,
-    )
-
-
-def _finding_values(row: FindingRow) -> dict[str, Any]:
-    values = {name: getattr(row.finding, name) for name in _FINDING_FIELDS}
-    own = {name: getattr(row, name) for name in FindingRow.__struct_fields__ if name != "finding"}
-    return values | own
 
 
 def count_overdue(conn: Connection, *, livemode: bool, now_ms: int) -> int:

@@ -7,9 +7,12 @@ from tracker.db.metadata import append_only, table
 
 findings = append_only(
     "findings",
-    "A fraud rule fired on a conversion; text is stored as message id and parameters.",
+    "A fraud rule spoke of a conversion or of a partner as a whole; text is stored as message id and parameters.",
     Column("finding_id", Id("fnd"), primary_key=True),
-    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
+    # One of the two; the mode stands here for a partner, whose conversions may be of either.
+    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id")),
+    Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id")),
+    Column("livemode", Flag),
     Column("rule", Str, nullable=False),
     Column("rule_version", Int64, nullable=False),
     Column("family", Str, nullable=False),
@@ -28,14 +31,30 @@ findings = append_only(
     # The rule's settings in force, and the conversions it compared with.
     Column("config", Json, nullable=False),
     Column("compared", Json, nullable=False),
+    # It speaks of those it compares with, too (findings_compared); a case over it holds all of the partner.
+    Column("holds_compared", Flag, nullable=False),
+    Column("holds_partner", Flag, nullable=False),
     # The allow-list entry that silenced it.
     Column("allowed_by", Str),
     Column("clears_when", Str, nullable=False),
     Column("cluster_key", Str),
-    # Equal evidence on the same conversion is one finding.
+    # Equal evidence on the same conversion or partner is one finding.
     Column("evidence_digest", Str, nullable=False),
     Column("created_at_ms", Int64, nullable=False),
+    CheckConstraint("(conversion_id IS NULL) <> (enrollment_id IS NULL)", name="one_subject"),
+    CheckConstraint("(enrollment_id IS NULL) = (livemode IS NULL)", name="partner_has_mode"),
     UniqueConstraint("conversion_id", "rule", "evidence_digest"),
+    UniqueConstraint("enrollment_id", "livemode", "rule", "evidence_digest"),
+)
+
+findings_compared = table(
+    "findings_compared",
+    "Other conversions a finding speaks of, as long as it is found: it counts into their scores, too.",
+    Column("conversion_id", Id("cnv"), ForeignKey("conversions.conversion_id"), nullable=False),
+    Column("finding_id", Id("fnd"), ForeignKey("findings.finding_id"), nullable=False),
+    PrimaryKeyConstraint("conversion_id", "finding_id"),
+    # Query: what a finding spoke of that is not found any more.
+    Index("ix_findings_compared_finding", "finding_id"),
 )
 
 cases = table(
@@ -45,7 +64,7 @@ cases = table(
     Column("program_id", Id("prg"), ForeignKey("programs.program_id"), nullable=False),
     Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id"), nullable=False),
     Column("livemode", Flag, nullable=False),
-    Column("kind", Str, CheckConstraint("kind IN ('risk')", name="kind_known"), nullable=False),
+    Column("kind", Str, CheckConstraint("kind IN ('risk', 'audit')", name="kind_known"), nullable=False),
     Column(
         "status",
         Str,
@@ -80,6 +99,8 @@ cases = table(
     ),
     # Query: the queue, highest score first.
     Index("ix_cases_queue", "livemode", "status", "score"),
+    # Query: the newest verdict, and the verdicts of a program (learning).
+    Index("ix_cases_decided", "program_id", "livemode", "decided_at_ms"),
 )
 
 case_conversions = table(

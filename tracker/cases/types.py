@@ -33,10 +33,15 @@ POSTPONING: frozenset[str] = frozenset({"ask", "hold"})  # everything stays froz
 
 
 class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored finding; `finding` is what the rule said, `allowed_by` the allow-list entry that silenced it."""
+    """A stored finding; `finding` is what the rule said, `allowed_by` the allow-list entry that silenced it.
+
+    It is about a conversion, or about a partner as a whole: `enrollment_id` in the mode `livemode`.
+    """
 
     finding_id: str
-    conversion_id: str
+    conversion_id: str | None
+    enrollment_id: str | None = None
+    livemode: bool | None = None
     finding: Finding
     allowed_by: str | None
     evidence_digest: str
@@ -55,7 +60,7 @@ class CaseRow(msgspec.Struct, frozen=True, kw_only=True):
     program_id: str
     enrollment_id: str
     livemode: bool
-    kind: Literal["risk"]
+    kind: Literal["risk", "audit"]
     status: CaseStatus
     cluster_key: str
     score: int
@@ -251,3 +256,11 @@ class CasesOpened(msgspec.Struct, frozen=True, kw_only=True):
     case_id: str | None
     is_new: bool
     is_held: bool
+
+
+class PartnerOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """What judging a partner did to its case; `is_left` says that more conversions are to be held."""
+
+    case_id: str | None
+    is_new: bool
+    is_left: bool

@@ -29,6 +29,7 @@ from tracker.clicks.types import ClickRow
 from tracker.conversions.late import after_clicks
 from tracker.conversions.late_store import SeenClick
 from tracker.db.database import InboxRow
+from tracker.fraud.payment_keys import PaymentKeys
 from tracker.instants import DAY_MS
 
 # Numbers remembered of each dictionary; a forgotten one costs a look-up. Texts have 2,048 characters at most.
@@ -38,10 +39,11 @@ PARTIES_REMEMBERED = 20_000
 
 
 class Enricher(msgspec.Struct, frozen=True, kw_only=True):
-    """What turns an address into what is stored of it."""
+    """What turns an address, or what was paid with, into what is stored of it."""
 
     keyring: AddressKeyring
     networks: Networks
+    payments: PaymentKeys
 
     def locate(self, address: str, at_ms: int) -> Whereabouts:
         """Return what is kept of an address seen at an instant."""

@@ -15,12 +15,13 @@ from tracker.clicks import dictionaries
 from tracker.clicks.encoding import pack_browser_id
 from tracker.clicks.packing import text_numbers, unpack
 from tracker.clicks.tables import agents, click_days, clicks, cursors, drop_counts, identity_links
+from tracker.clicks.touches import TOUCHES_MAX, first_seq_since
 from tracker.clicks.types import AgentRow, ClickFilter, ClickRow
 from tracker.db.row_statements import change_rows, read_rows
 from tracker.db.rows import as_struct, fields_of
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
-TOUCHES_MAX = 4000  # clicks of one person that are loaded: the first half and the last half
+PIECE = 2000  # clicks of a long list that are unpacked together
 PROJECTION = "clicks"
 
 
@@ -153,6 +154,16 @@ def find_click(conn: Connection, *, program_id: str, click_id: str) -> ClickRow 
     return next((row for row in _unpacked(conn, query.limit(1)) if row.click_id == click_id), None)
 
 
+def is_of_another_program(conn: Connection, click_ids: Sequence[str], *, program_id: str) -> bool:
+    """Tell whether one of the browser's ids is that of a click of another program."""
+    keys = [pack_browser_id(each) for each in click_ids]
+    number = dictionaries.program_number(conn, program_id)
+    query = select(clicks.c.seq).where(clicks.c.click_key.in_(keys))
+    if number is not None:
+        query = query.where(clicks.c.program_number != number)
+    return conn.execute(query.limit(1)).first() is not None
+
+
 def list_clicks(
     conn: Connection, chosen: ClickFilter, *, before_seq: int | None = None, limit: int = PAGE_MAX
 ) -> list[ClickRow]:
@@ -167,6 +178,24 @@ def list_clicks(
     if before_seq is not None:
         query = query.where(clicks.c.seq < before_seq)
     return _unpacked(conn, query.order_by(clicks.c.seq.desc()).limit(min(limit, PAGE_MAX)))
+
+
+def clicks_between(
+    conn: Connection, *, program_id: str, livemode: bool, from_ms: int, to_ms: int, limit: int
+) -> list[ClickRow]:
+    """Return the newest clicks of a program received in a span, both ends included, newest first."""
+    number = dictionaries.program_number(conn, program_id)
+    after, before = first_seq_since(conn, from_ms), first_seq_since(conn, to_ms + 1)
+    found: list[ClickRow] = []
+    while number is not None and len(found) < limit:
+        query = select(clicks).where(clicks.c.seq >= after, clicks.c.seq < before)
+        query = query.where(clicks.c.program_number == number, clicks.c.livemode == livemode)
+        piece = _unpacked(conn, query.order_by(clicks.c.seq.desc()).limit(min(limit - len(found), PIECE)))
+        found += [row for row in piece if from_ms <= row.received_at_ms <= to_ms]
+        if len(piece) < PIECE:
+            break
+        before = piece[-1].seq
+    return found
 
 
 def clicks_by_day(

@@ -23,9 +23,10 @@ from sqlalchemy import (
 
 from attribution.types import Touch
 from tracker.clicks.encoding import PACKED_ID_BYTES, pack_browser_id, unpack_browser_id
-from tracker.clicks.store import TOUCHES_MAX
 from tracker.clicks.tables import click_enrollments, click_programs, clicks
 from tracker.db.row_statements import KEYS, read_tuples, read_tuples_keyed
+
+TOUCHES_MAX = 4000  # clicks of one person that are loaded: the first half and the last half
 
 # What a touch is made of; engines hand these values on as they are stored.
 COLUMNS = (

@@ -15,28 +15,33 @@ from sqlalchemy import Connection
 from attribution.binding import partner_to_bind
 from attribution.engine import ENGINE_VERSION, attribute
 from attribution.types import Decision
-from fraud_rules.engine import Judgement, judge
-from fraud_rules.registry import RULES, required_facts
-from fraud_rules.rule import read_configs
+from fraud_rules.engine import judge
 from tracker.audit import store as audit
-from tracker.cases.opening import freeze_new_lines, open_cases_for
+from tracker.cases.opening import freeze_new_lines, open_cases_for, standing_for
+from tracker.clicks.types import ClickRow
 from tracker.conversions import late_store, store
 from tracker.conversions.base import refunded_total
 from tracker.conversions.binding import next_binding
 from tracker.conversions.booking import booked_refunds, credited_by, transfers_to_book
 from tracker.conversions.decide import refund_status, status_of
 from tracker.conversions.explain import explain
-from tracker.conversions.facts import load_facts
 from tracker.conversions.journey import Case, find_lead, load_case
 from tracker.conversions.late import DECIDE, after_identity, after_lead
 from tracker.conversions.types import ConversionRow, StoredCredit, StoredDecision
 from tracker.db.ids import new_id
+from tracker.fraud import failures
+from tracker.fraud.allow.store import entries_in_force
+from tracker.fraud.facts.load import load_facts
+from tracker.fraud.facts.subject import Asked
+from tracker.fraud.lessons.store import scales_for
+from tracker.fraud.rules import configs_for, needed_facts, rules_in_force
 from tracker.i18n.messages import mark
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
 from tracker.ledger.types import NewTransfer, Occasion, PublicText
 from tracker.partners import store as partners
 from tracker.programs import store as programs
+from tracker.programs.regions import region_of
 from tracker.programs.types import Program
 from tracker.rewards.calculate import RewardedCredit
 from tracker.services import Services
@@ -45,8 +50,6 @@ ACTOR = "system:conversions"
 BROUGHT = mark("Commission for a conversion you brought.")
 COMPUTED_AGAIN = mark("Whose merit conversions are was computed again with everything known.")
 JUDGED_MAX = 5  # credited partners of one conversion that are judged; more share cents
-
-_NEEDS = required_facts(RULES)
 
 log = structlog.get_logger()
 
@@ -294,12 +297,35 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
     if case.row.trust != "verified":
         return False
     credited: list[str | None] = list(dict.fromkeys(credit.partner_id for credit in decision.credits))
-    configs = read_configs(RULES, case.program.settings.fraud_rules)
+    rules = rules_in_force()
+    settings = case.program.settings
+    configs = configs_for(settings.fraud_rules)
+    allow = entries_in_force(conn, case.row.program_id, at_ms=case.row.received_at_ms)
+    scales = scales_for(conn, case.row.program_id, livemode=case.row.livemode, now_ms=at_ms)
+    clicked = _credited_clicks(case, decision)
     is_held = False
     for enrollment_id in credited[:JUDGED_MAX] or [None]:
-        facts = load_facts(conn, case, enrollment_id=enrollment_id, click_at_ms=clicked_at_ms, needs=_NEEDS)
-        judgement = judge(facts, RULES, configs=configs, allow=())
-        _report_failures(case, judgement)
+        asked = Asked(
+            row=case.row,
+            enrollment_id=enrollment_id,
+            click=clicked.get(enrollment_id),
+            clicked_at_ms=clicked_at_ms,
+            clicks=case.clicks,
+            allows_own_purchases=case.program.settings.allow_own_purchases,
+        )
+        facts = load_facts(conn, asked, region=region_of(case.program.time_zone), needs=needed_facts())
+        standing = standing_for(conn, case.row.conversion_id, enrollment_id=enrollment_id)
+        said = [row.finding for row in standing]
+        judgement = judge(
+            facts,
+            rules,
+            configs=configs,
+            allow=allow,
+            scales=scales,
+            standing=said,
+            review_from=settings.review_from,
+        )
+        failures.note(conn, judgement.errors, subject_id=case.row.conversion_id, now_ms=at_ms)
         opened = open_cases_for(
             conn,
             subject=facts.subject,
@@ -308,14 +334,19 @@ def _judge(conn: Connection, case: Case, decision: Decision, *, clicked_at_ms: i
             livemode=case.row.livemode,
             now_ms=at_ms,
             actor=ACTOR,
+            review_from=settings.review_from,
+            standing=standing,
         )
         is_held = is_held or opened.is_held
     return is_held
 
 
-def _report_failures(case: Case, judgement: Judgement) -> None:
-    for failure in judgement.errors:
-        log.error("fraud_rule_failed", conversion_id=case.row.conversion_id, rule=failure.rule, error=failure.error)
+def _credited_clicks(case: Case, decision: Decision) -> dict[str | None, ClickRow]:
+    """Return the last click each partner is credited for."""
+    clicked = {click.click_id: click for click in case.clicks}
+    credited = [clicked[credit.touch_id] for credit in decision.credits if credit.touch_id in clicked]
+    ordered = sorted(credited, key=lambda click: (click.occurred_at_ms, click.seq))
+    return {click.enrollment_id: click for click in ordered}
 
 
 def _clicked_at(case: Case, decision: Decision) -> int | None:

@@ -7,7 +7,8 @@ claim never blocks or alters a verified report; a verified report of an id only 
 import msgspec
 from sqlalchemy import Connection
 
-from fraud_rules.identity import email_keys
+from fraud_rules.domains import registrable_domain
+from fraud_rules.identity import email_keys, phone_digits
 from ingest.conversions import ConversionReport, CustomerReport, RecordOutcome
 from ingest.enrich import Agent
 from ingest.whereabouts import WhereColumns, columns_of
@@ -19,12 +20,17 @@ from tracker.conversions.late import AT_ONCE, DECIDE, after_identity
 from tracker.conversions.types import ConversionRow, Customer
 from tracker.db.ids import new_id
 from tracker.db.sequences import next_seq
+from tracker.fraud.payment_keys import payment_key_of
 from tracker.jobs import store as jobs
+from tracker.programs import store as programs
 
 _OF_ADDRESS = tuple(WhereColumns.__annotations__)
 
+REFUSED_MS = 10_000  # within which a refused report lies in the quarantine
+SOURCE_MAX = 64  # characters of metadata.source that are looked at
+
 # What the row keeps in its own columns, or never keeps (the raw address).
-_NOT_KEPT = frozenset({"program_id", "livemode", "kind", "trust", "request_digest", "address"})
+_NOT_KEPT = frozenset({"program_id", "livemode", "kind", "trust", "request_digest", "address", "signs"})
 
 
 def record(conn: Connection, report: ConversionReport, *, agent: Agent | None, enricher: Enricher) -> RecordOutcome:
@@ -43,8 +49,17 @@ def record(conn: Connection, report: ConversionReport, *, agent: Agent | None, e
         return RecordOutcome(conversion_id=known.conversion_id, status="replayed" if same else "ignored")
     if known.trust == "unverified":
         return _confirm(conn, known, report, agent, enricher)
-    same = known.request_digest == report.request_digest
-    return RecordOutcome(conversion_id=known.conversion_id, status="replayed" if same else "conflict")
+    if known.request_digest == report.request_digest:
+        return RecordOutcome(conversion_id=known.conversion_id, status="replayed")
+    # Another order under its number is a sign of forgery; the door keeps what it refuses a moment from now.
+    jobs.enqueue(
+        conn,
+        kind=DECIDE,
+        subject_id=known.conversion_id,
+        run_at_ms=report.received_at_ms + REFUSED_MS if report.livemode else AT_ONCE,
+        cause="reused_number",
+    )
+    return RecordOutcome(conversion_id=known.conversion_id, status="conflict")
 
 
 def _create(conn: Connection, report: ConversionReport, agent: Agent | None, enricher: Enricher) -> RecordOutcome:
@@ -76,6 +91,9 @@ def _confirm(
     )
     evidence = ["visitor_id", "click_id", "promo_code", "partner_code", "agent_id"]
     kept = {name: getattr(known, name) for name in evidence if getattr(row, name) is None}
+    if "agent_id" in kept:
+        # What a browser said of itself belongs to its agent.
+        kept["signs"] = known.signs
     if row.host_key is None:
         # All of one address or nothing: hashes of two would be compared as one.
         kept |= {name: getattr(known, name) for name in _OF_ADDRESS}
@@ -113,6 +131,9 @@ def make_row(
     """Return a report as the row that is stored of it."""
     where = enricher.locate(report.address, report.received_at_ms) if report.address else None
     kept = msgspec.to_builtins(report)
+    # Anyone could excuse himself, or accuse others, in the browser.
+    told = report.metadata if report.trust == "verified" else {}
+    source = told.get("source")
     return ConversionRow(
         conversion_id=conversion_id,
         seq=seq,
@@ -136,6 +157,9 @@ def make_row(
         received_at_ms=report.received_at_ms,
         agent_id=agent_id,
         **columns_of(where),
+        payment_key=payment_key_of(enricher.payments, report.program_id, told),
+        source=source[:SOURCE_MAX] if isinstance(source, str) else None,
+        signs=kept.get("signs"),
         report={name: value for name, value in kept.items() if name not in _NOT_KEPT},
     )
 
@@ -154,11 +178,11 @@ def _customer_id(conn: Connection, report: ConversionReport) -> str | None:
         email_canonical=canonical,
     )
     if known is None:
-        customer = make_customer(report)
+        customer = make_customer(conn, report)
         store.save_customer(conn, customer)
         return customer.customer_id
     if report.trust == "verified" and (news := news_of(known, told)):
-        store.save_customer(conn, msgspec.structs.replace(known, **news))
+        store.save_customer(conn, _compared(conn, msgspec.structs.replace(known, **news)))
     return known.customer_id
 
 
@@ -168,10 +192,10 @@ def canonical_email(told: CustomerReport) -> str | None:
     return keys.canonical if keys else None
 
 
-def make_customer(report: ConversionReport) -> Customer:
+def make_customer(conn: Connection, report: ConversionReport) -> Customer:
     """Return the new customer that a report names."""
     told = report.customer or CustomerReport()
-    return Customer(
+    made = Customer(
         customer_id=new_id("cus", report.received_at_ms),
         program_id=report.program_id,
         livemode=report.livemode,
@@ -182,6 +206,16 @@ def make_customer(report: ConversionReport) -> Customer:
         name=told.name,
         country=told.country,
         created_at_ms=report.received_at_ms,
+    )
+    return _compared(conn, made)
+
+
+def _compared(conn: Connection, customer: Customer) -> Customer:
+    """Return the customer with what it is compared by: its phone in the program's region, its mailbox's domain."""
+    region = programs.region_of_program(conn, customer.program_id) if customer.phone else None
+    domain = None if customer.email_canonical is None else customer.email_canonical.rpartition("@")[2]
+    return msgspec.structs.replace(
+        customer, phone_key=phone_digits(customer.phone, region=region), email_domain=registrable_domain(domain)
     )
 
 

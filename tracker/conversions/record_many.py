@@ -99,7 +99,7 @@ def _store_plain(
     agents = {agent.text: agent for number in plain if (agent := many[number].agent) is not None}
     agent_ids = clicks.agent_ids(conn, agents.values())
     made = [
-        make_customer(many[number].report)
+        make_customer(conn, many[number].report)
         for number, customer in plain.items()
         if customer is None and _names_somebody(many[number].report)
     ]

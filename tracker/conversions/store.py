@@ -10,7 +10,6 @@ from tracker.conversions.types import (
     ConversionFilter,
     ConversionRow,
     Customer,
-    MailboxLead,
     StoredBinding,
     StoredCredit,
     StoredDecision,
@@ -187,128 +186,6 @@ def names_of_customers(conn: Connection, customer_ids: Iterable[str]) -> dict[st
     return {row.customer_id: _customer(row) for row in rows}
 
 
-def first_with_mailbox(conn: Connection, customer: Customer) -> str | None:
-    """Return the id of the first customer of the program with the same mailbox, None when no mailbox is known."""
-    if customer.email_canonical is None:
-        return None
-    query = (
-        select(customers.c.customer_id)
-        .where(
-            customers.c.program_id == customer.program_id,
-            customers.c.livemode == customer.livemode,
-            customers.c.email_canonical == customer.email_canonical,
-        )
-        .order_by(customers.c.created_at_ms, customers.c.customer_id)
-        .limit(1)
-    )
-    return conn.execute(query).scalar_one_or_none()
-
-
-def people_with_mailbox(conn: Connection, row: ConversionRow, *, canonical: str, limit: int) -> list[MailboxLead]:
-    """Return the verified leads and lead-like sales of a program in one mailbox, received before the row."""
-    query = (
-        select(conversions.c.conversion_id, conversions.c.occurred_at_ms, customers)
-        .join(customers, customers.c.customer_id == conversions.c.customer_id)
-        .where(
-            customers.c.program_id == row.program_id,
-            customers.c.livemode == row.livemode,
-            customers.c.email_canonical == canonical,
-            conversions.c.seq < row.seq,
-            _is_lead_like(),
-        )
-        .order_by(conversions.c.seq.desc())
-        .limit(limit)
-    )
-    return [
-        MailboxLead(
-            conversion_id=found.conversion_id,
-            email=found.email,
-            occurred_at_ms=found.occurred_at_ms,
-            customer_id=found.customer_id,
-        )
-        for found in conn.execute(query)
-    ]
-
-
-def leads_of_host(
-    conn: Connection, row: ConversionRow, *, enrollment_id: str, from_ms: int, limit: int
-) -> list[tuple[ConversionRow, Customer | None]]:
-    """Return leads and lead-like sales from the row's address through one partner, received before the row."""
-    query = (
-        select(conversions)
-        .where(
-            conversions.c.program_id == row.program_id,
-            _is_from_host(row),
-            conversions.c.livemode == row.livemode,
-            conversions.c.enrollment_id == enrollment_id,
-            conversions.c.received_at_ms >= from_ms,
-            conversions.c.seq < row.seq,
-            _is_lead_like(),
-        )
-        .order_by(conversions.c.seq.desc())
-        .limit(limit)
-    )
-    found = [_conversion(each) for each in conn.execute(query)]
-    people = names_of_customers(conn, [each.customer_id for each in found if each.customer_id is not None])
-    return [(each, people.get(each.customer_id) if each.customer_id else None) for each in found]
-
-
-def count_host_leads(
-    conn: Connection, row: ConversionRow, *, enrollment_id: str, from_ms: int, recent_from_ms: int
-) -> int:
-    """Return how many leads the address brought, without those of this partner since `recent_from_ms`."""
-    recent_own = (conversions.c.enrollment_id == enrollment_id) & (conversions.c.received_at_ms >= recent_from_ms)
-    query = select(func.count()).where(
-        conversions.c.program_id == row.program_id,
-        _is_from_host(row),
-        conversions.c.livemode == row.livemode,
-        conversions.c.received_at_ms >= from_ms,
-        conversions.c.seq < row.seq,
-        func.coalesce(~recent_own, True),  # SQL's own true.
-        _is_lead_like(),
-    )
-    return int(conn.execute(query).scalar_one())
-
-
-def first_received_at(conn: Connection, *, program_id: str, livemode: bool) -> int | None:
-    """Return when the program's first conversion came in."""
-    query = (
-        select(conversions.c.received_at_ms)
-        .where(conversions.c.program_id == program_id, conversions.c.livemode == livemode)
-        .order_by(conversions.c.seq)
-        .limit(1)
-    )
-    return conn.execute(query).scalar_one_or_none()
-
-
-def click_delays(conn: Connection, row: ConversionRow, *, kind: str, limit: int) -> list[int]:
-    """Return the newest delays from credited click to conversion, in ms, of accepted conversions before the row."""
-    query = (
-        select(conversions.c.occurred_at_ms - conversions.c.click_at_ms)
-        .where(
-            conversions.c.program_id == row.program_id,
-            conversions.c.livemode == row.livemode,
-            conversions.c.kind == kind,
-            conversions.c.click_at_ms.is_not(None),
-            conversions.c.status == "accepted",
-            conversions.c.seq < row.seq,
-        )
-        .order_by(conversions.c.seq.desc())
-        .limit(limit)
-    )
-    return [int(delay) for delay in conn.execute(query).scalars()]
-
-
-def converted_before(conn: Connection, row: ConversionRow) -> bool:
-    """Tell whether the row's customer had a conversion from the row's browser before it."""
-    query = select(conversions.c.conversion_id).where(
-        conversions.c.customer_id == row.customer_id,
-        conversions.c.visitor_id == row.visitor_id,
-        conversions.c.seq < row.seq,
-    )
-    return conn.execute(query.limit(1)).first() is not None
-
-
 def set_credited(conn: Connection, conversion_id: str, *, enrollment_id: str | None, click_at_ms: int | None) -> None:
     """Note who is credited most and when the credited click was."""
     conn.execute(
@@ -318,12 +195,7 @@ def set_credited(conn: Connection, conversion_id: str, *, enrollment_id: str | N
     )
 
 
-def _is_from_host(row: ConversionRow) -> ColumnElement[bool]:
-    """Say that a row before this one came from its address, be it in the same epoch of keys or in the one before."""
-    return (conversions.c.host_key == row.host_key) | (conversions.c.next_host_key == row.host_key)
-
-
-def _is_lead_like() -> ColumnElement[bool]:
+def is_lead_like() -> ColumnElement[bool]:
     """Say that a row stands for a person's registration: a verified lead, or a verified sale without its lead.
 
     A browser's claims are left out: anyone could forge them to throw suspicion on somebody.

@@ -1,9 +1,18 @@
 """Tables of conversions, the customers behind them and the decisions about whose merit they are."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, text
 
 from tracker.db.columns import Blob, Flag, Id, Int64, Json, Str
 from tracker.db.metadata import append_only, table
+
+
+def _known(column: str) -> dict[str, Any]:
+    """Return what makes an index hold the rows alone where the column is set."""
+    condition = text(f"{column} IS NOT NULL")
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
 
 customers = table(
     "customers",
@@ -16,6 +25,10 @@ customers = table(
     # Canonical mailbox (dots, tags and provider twins folded); see fraud_rules/identity.py.
     Column("email_canonical", Str),
     Column("phone", Str),
+    # The phone as fraud_rules.identity.phone_digits reads it in the program's region, and the registrable domain of
+    # the mailbox: what people are compared by.
+    Column("phone_key", Str),
+    Column("email_domain", Str),
     Column("name", Str),
     Column("country", Str),
     Column("created_at_ms", Int64, nullable=False),
@@ -33,6 +46,12 @@ customers = table(
         sqlite_where=text("phone IS NOT NULL"),
         postgresql_where=text("phone IS NOT NULL"),
     ),
+    # Query: other customers with one phone (fraud facts).
+    Index("ix_customers_phone_key", "program_id", "livemode", "phone_key", **_known("phone_key")),
+    # Query: how many people have their mailbox at one domain (fraud facts).
+    Index("ix_customers_email_domain", "program_id", "livemode", "email_domain", **_known("email_domain")),
+    # Query: the newest customers of a program, for how common a name is (fraud facts).
+    Index("ix_customers_program", "program_id", "livemode", "customer_id"),
 )
 
 conversions = table(
@@ -81,6 +100,12 @@ conversions = table(
     # Set by the decision: who is credited most, and when the credited click was (for fraud facts and lists).
     Column("enrollment_id", Id("enr"), ForeignKey("enrollments.enrollment_id")),
     Column("click_at_ms", Int64),
+    # Keyed hash of what paid (metadata.payment_fingerprint of a verified report); see tracker/fraud/payments.py.
+    Column("payment_key", Str),
+    # metadata.source of a verified report: "import" and "call-centre" mark what no browser sent.
+    Column("source", Str),
+    # What the sending browser said of itself beside its agent (ingest/conversions.py BrowserSigns).
+    Column("signs", Json),
     # The report as sent, less the raw address.
     Column("report", Json, nullable=False),
     UniqueConstraint("program_id", "livemode", "kind", "external_id"),
@@ -135,6 +160,24 @@ conversions = table(
     Index("ix_conversions_program_seq", "program_id", "livemode", "seq"),
     # Query: conversions of a program from an instant on (deciding again, previews of settings).
     Index("ix_conversions_occurred", "program_id", "occurred_at_ms"),
+    # Query: leads a partner brought lately (fraud facts), counted from the index alone.
+    Index(
+        "ix_conversions_enrollment",
+        "enrollment_id",
+        "livemode",
+        "occurred_at_ms",
+        "kind",
+        "trust",
+        "lead_id",
+        "seq",
+        **_known("enrollment_id"),
+    ),
+    # Query: who else paid with the same (fraud facts).
+    Index("ix_conversions_payment", "program_id", "livemode", "payment_key", **_known("payment_key")),
+    # Query: uses of a promo code (fraud facts).
+    Index(
+        "ix_conversions_promo_code", "program_id", "livemode", "promo_code", "occurred_at_ms", **_known("promo_code")
+    ),
     # Query: the newest delays from click to conversion (fraud facts), read from the index alone.
     Index(
         "ix_conversions_delays",

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection
 
 from tracker.clicks import store as clicks
-from tracker.clicks.store import TOUCHES_MAX
+from tracker.clicks.touches import TOUCHES_MAX
 from tracker.clicks.types import ClickRow
 from tracker.conversions import journey_store, store
 from tracker.conversions.journey import browser_ids

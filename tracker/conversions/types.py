@@ -45,6 +45,9 @@ class ConversionRow(msgspec.Struct, frozen=True, kw_only=True):
     network_class: NetworkClass | None = None
     enrollment_id: str | None = None
     click_at_ms: int | None = None
+    payment_key: str | None = None
+    source: str | None = None
+    signs: dict[str, Any] | None = None
     report: dict[str, Any]
 
 
@@ -58,6 +61,8 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None
     email_canonical: str | None
     phone: str | None
+    phone_key: str | None = None
+    email_domain: str | None = None
     name: str | None
     country: str | None
     created_at_ms: int
@@ -97,15 +102,6 @@ class StoredBinding(msgspec.Struct, frozen=True, kw_only=True):
     enrollment_id: str
     since_ms: int
     conversion_id: str
-
-
-class MailboxLead(msgspec.Struct, frozen=True, kw_only=True):
-    """An earlier registration in the same mailbox."""
-
-    conversion_id: str
-    email: str | None
-    occurred_at_ms: int
-    customer_id: str
 
 
 class ConversionFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Table of events with names of the site's own."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, text
 
 from tracker.db.columns import Blob, Flag, Id, Int64, Str
 from tracker.db.metadata import table
@@ -23,6 +23,14 @@ custom_events = table(
     Column("payload", Blob, nullable=False),
     # Query: was this event kept before?
     Index("ix_custom_events_browser_event", "program_id", "livemode", "browser_event_id", unique=True),
+    # Query: what a browser did before a click (fraud facts).
+    Index(
+        "ix_custom_events_visitor",
+        "visitor_id",
+        "occurred_at_ms",
+        sqlite_where=text("visitor_id IS NOT NULL"),
+        postgresql_where=text("visitor_id IS NOT NULL"),
+    ),
     # Query: newest accepted events.
     Index("ix_custom_events_received", "received_at_ms", "event_id"),
 )

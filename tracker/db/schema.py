@@ -10,6 +10,9 @@ from tracker.conversions import tables as conversions
 from tracker.custom_events import tables as custom_events
 from tracker.db import tables as db
 from tracker.db.metadata import APPEND_ONLY, METADATA
+from tracker.fraud import tables as fraud
+from tracker.fraud.allow import tables as allow
+from tracker.fraud.lessons import tables as lessons
 from tracker.idempotency import tables as idempotency
 from tracker.installation import tables as installation
 from tracker.jobs import tables as jobs
@@ -31,6 +34,8 @@ FEATURES = (
     conversions,
     custom_events,
     cases,
+    allow,
+    lessons,
     ledger,
     users,
     audit,
@@ -40,6 +45,7 @@ FEATURES = (
     installation,
     privacy,
     recompute,
+    fraud,
 )
 
 __all__ = ["APPEND_ONLY", "FEATURES", "METADATA"]

@@ -65,6 +65,10 @@ class Translator:
         """Return a number with at most two decimals, rounded half-even."""
         return str(format_decimal(value, format="#,##0.##", locale=self.locale))
 
+    def tenths(self, value: int) -> str:
+        """Return a number of tenths with at most one decimal."""
+        return self.decimal(Decimal(value).scaleb(-1))
+
     def money(self, amount_minor: int, currency: str) -> str:
         """Return an amount of minor units with its currency, with exactly the decimals ISO 4217 gives it."""
         exponent = EXPONENTS.get(currency, 2)

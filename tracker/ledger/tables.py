@@ -54,6 +54,8 @@ entries = append_only(
     PrimaryKeyConstraint("transfer_id", "line"),
     # Query: balance of an enrollment per currency.
     Index("ix_entries_balance", "enrollment_id", "account", "currency"),
+    # Query: commissions whose hold ended in a span (random checks).
+    Index("ix_entries_available", "account", "available_at_ms"),
 )
 
 holds = append_only(

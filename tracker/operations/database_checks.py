@@ -16,7 +16,10 @@ from tracker.audit.store import list_entries
 from tracker.db.database import DatabaseBusyError, DatabaseUnusableError
 from tracker.db.migrating import current_revision, known_revisions, newest_revision
 from tracker.db.opening import POSTGRES, SQLITE, open_database
+from tracker.fraud.failures import FailingRule, failing_rules
+from tracker.instants import DAY_MS
 from tracker.operations import copies
+from tracker.operations.rule_checks import RECENT_DAYS
 from tracker.operations.types import Finding, OperationError
 from tracker.settings import Settings, database_url
 
@@ -30,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     is_newest: bool = False
     newest_ms: int | None = None
+    failing_rules: tuple[FailingRule, ...] = ()
 
 
 async def check_database(settings: Settings, data_dir: Path) -> tuple[list[Finding], Facts]:
@@ -100,7 +104,12 @@ def _schema(conn: Connection) -> tuple[Finding, Facts]:
     revision, newest = current_revision(conn), newest_revision()
     if revision == newest:
         newest_rows = list_entries(conn, limit=1)
-        facts = Facts(is_newest=True, newest_ms=newest_rows[0].at_ms if newest_rows else None)
+        since_ms = time.time_ns() // 1_000_000 - RECENT_DAYS * DAY_MS
+        facts = Facts(
+            is_newest=True,
+            newest_ms=newest_rows[0].at_ms if newest_rows else None,
+            failing_rules=tuple(failing_rules(conn, since_ms=since_ms)),
+        )
         return Finding(check="schema", state="ok", cause=f"The schema is the newest ({newest})."), facts
     if revision is None or revision in known_revisions():
         cause = f"The schema is {revision or 'empty'}, the newest is {newest}."

@@ -14,6 +14,7 @@ from tracker.operations import checks
 from tracker.operations.database_checks import check_database
 from tracker.operations.names import check_names
 from tracker.operations.passage import check_passage
+from tracker.operations.rule_checks import check_rules
 from tracker.operations.types import Finding
 from tracker.settings import Settings, SettingsError, load_settings
 
@@ -32,6 +33,7 @@ async def examine(data_dir: Path, *, url: str | None = None) -> dict[str, Any]:
         findings += [checks.check_file_system(data_dir, mounts=_mounts()), checks.check_sqlite()]
     found, facts = await check_database(settings, data_dir)
     findings += [*found, checks.check_clock(data_dir, newest_ms=facts.newest_ms)]
+    findings += check_rules(facts.failing_rules)
     now_s = time.time()
     findings += checks.check_geo_files(settings, data_dir, now_ms=int(now_s * 1000))
     findings += [*check_names(settings), checks.check_backup(data_dir, now_s=now_s)]

@@ -66,6 +66,7 @@ class _Gathered(Collector):
         yield from _ingest(services)
         if sample.stored is not None:
             yield from _stored(sample.stored, sample.now_ms)
+            yield from _judging(sample.stored)
         yield from _safety(services)
 
 
@@ -124,6 +125,27 @@ def _stored(stored: Stored, now_ms: int) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "molva_job_age_seconds", "How long the oldest due work waits.", value=_age_s(stored.oldest_job_ms, now_ms)
     )
+
+
+def _judging(stored: Stored) -> Iterator[Metric]:
+    """Give what the newest night of each program came to, and rules that fail."""
+    names = ["program", "mode"]
+    gauges = {
+        "took_ms": GaugeMetricFamily("molva_night_seconds", "How long judging the partners took.", labels=names),
+        "partners": GaugeMetricFamily("molva_night_partners", "Partners judged in the newest night.", labels=names),
+        "findings": GaugeMetricFamily("molva_night_findings", "What rules found about them.", labels=names),
+        "failures": GaugeMetricFamily("molva_night_failures", "Rules and partners that failed in it.", labels=names),
+    }
+    started = GaugeMetricFamily("molva_night_timestamp_seconds", "When the newest night began.", labels=names)
+    for night in stored.nights:
+        place = [night.program_id, "live" if night.livemode else "test"]
+        started.add_metric(place, night.started_at_ms / 1000)
+        for name, gauge in gauges.items():
+            gauge.add_metric(place, getattr(night, name) / (1000 if name == "took_ms" else 1))
+    failed = CounterMetricFamily("molva_rule_failures", "Times a fraud rule could not judge.", labels=["rule"])
+    for rule in stored.failing_rules:
+        failed.add_metric([rule.rule], rule.failures)
+    yield from (*gauges.values(), started, failed)
 
 
 def _safety(services: Services) -> Iterator[Metric]:

@@ -5,6 +5,8 @@ from sqlalchemy import Connection, func, select
 
 from tracker.clicks import store as clicks
 from tracker.db.database import Database
+from tracker.fraud.failures import FailingRule, failing_rules
+from tracker.fraud.night_store import NightRow, newest_nights
 from tracker.jobs.tables import jobs
 from tracker.quarantine import store as quarantine
 from tracker.quarantine.types import EventCount
@@ -20,6 +22,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     jobs_waiting: int
     jobs_failing: int
     oldest_job_ms: int | None
+    nights: tuple[NightRow, ...] = ()
+    failing_rules: tuple[FailingRule, ...] = ()
 
 
 async def measure(db: Database) -> Stored:
@@ -53,5 +57,7 @@ def _counts(conn: Connection) -> tuple[int, Stored]:
         jobs_waiting=waiting.jobs,
         jobs_failing=waiting.failing,
         oldest_job_ms=waiting.oldest_ms,
+        nights=tuple(newest_nights(conn)),
+        failing_rules=tuple(failing_rules(conn, since_ms=0)),
     )
     return clicks.cursor_of(conn), stored

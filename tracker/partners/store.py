@@ -197,6 +197,13 @@ def enrollment_of(conn: Connection, *, program_id: str, partner_id: str) -> Enro
     return None if row is None else as_struct(Enrollment, row)
 
 
+def enrollment_by_code(conn: Connection, program_id: str, code: str) -> Enrollment | None:
+    """Return the enrollment that has a code in a program, in any case."""
+    query = select(enrollments).where(enrollments.c.program_id == program_id, enrollments.c.code == code.upper())
+    row = conn.execute(query).first()
+    return None if row is None else as_struct(Enrollment, row)
+
+
 def enrollments_of(conn: Connection, partner_id: str) -> list[Enrollment]:
     """Return every enrollment of a partner, oldest first."""
     query = select(enrollments).where(enrollments.c.partner_id == partner_id)

@@ -1,6 +1,6 @@
 """Tables of partners, their enrollments in programs, links, promo codes and sign-ins."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, UniqueConstraint, text
 
 from tracker.db.columns import Blob, Flag, Id, Int64, Str
 from tracker.db.metadata import append_only, table
@@ -36,10 +36,20 @@ enrollments = table(
     Column("rate_bps", Int64, CheckConstraint("rate_bps BETWEEN 0 AND 10000", name="rate_range")),
     Column("allow_own_purchases", Flag, nullable=False),
     Column("created_at_ms", Int64, nullable=False),
+    # Keyed hash of where the partner is paid to, in one name space with a sale's; see tracker/fraud/payments.py.
+    Column("payment_key", Str),
     UniqueConstraint("program_id", "partner_id"),
     UniqueConstraint("program_id", "code"),
     # Query: whose code a report named, in any program (attribution).
     Index("ix_enrollments_code", "code"),
+    # Query: partners paid to one account (fraud facts).
+    Index(
+        "ix_enrollments_payment",
+        "program_id",
+        "payment_key",
+        sqlite_where=text("payment_key IS NOT NULL"),
+        postgresql_where=text("payment_key IS NOT NULL"),
+    ),
 )
 
 enrollment_statuses = append_only(

@@ -34,6 +34,7 @@ class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
     rate_bps: int | None
     allow_own_purchases: bool
     created_at_ms: int
+    payment_key: str | None = None
 
 
 class StatusChange(msgspec.Struct, frozen=True, kw_only=True):

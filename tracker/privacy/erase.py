@@ -127,6 +127,9 @@ def _remove(
     if person.partner is not None:
         counts["partners"] = removal.empty_partner(conn, person.partner, actor=actor, now_ms=now_ms)
     counts["texts"] = removal.clean_texts(conn, traces)
+    counts["allow_entries"] = removal.clean_allow_entries(
+        conn, traces, sorted(person.browsers), actor=actor, now_ms=now_ms
+    )
     left = tuple(
         Left(what="audit_entry", id=str(seq), why="The trail is chained: an entry that changes breaks it.")
         for seq in removal.trail_mentions(conn, traces)

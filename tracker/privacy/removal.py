@@ -19,10 +19,11 @@ from tracker.conversions.tables import conversions, customers
 from tracker.conversions.types import ConversionRow
 from tracker.custom_events.tables import custom_events
 from tracker.db.columns import Str
+from tracker.fraud.allow.tables import allow_entries
 from tracker.idempotency.tables import idempotent_answers
 from tracker.ledger.tables import transfers
 from tracker.partners import store as partners_store
-from tracker.partners.tables import partner_logins, partners
+from tracker.partners.tables import enrollments, partner_logins, partners
 from tracker.partners.types import Partner
 from tracker.privacy.lifting import lifted
 from tracker.privacy.mentions import ERASED, Traces, without_person
@@ -34,10 +35,10 @@ from tracker.quarantine.tables import quarantined_events
 KEPT_OF_REPORT = ("source", "tax", "shipping", "discount", "items")
 # Columns of a conversion and of a click that came from the person's machine.
 OF_MACHINE = ("host_key", "net_key", "next_host_key", "next_net_key", "masked_ip", "country", "asn")
-OF_CONVERSION = (*OF_MACHINE, "network_class", "visitor_id", "agent_id")
+OF_CONVERSION = (*OF_MACHINE, "network_class", "visitor_id", "agent_id", "payment_key", "signs")
 OF_PAGE = ("page_id", "page_tail", "http_referer_id", "context_id", "details")
 OF_CLICK = (*OF_MACHINE, *OF_PAGE, "network_class_id", "visitor_key")
-OF_CUSTOMER = ("external_id", "email", "email_canonical", "phone", "name", "country")
+OF_CUSTOMER = ("external_id", "email", "email_canonical", "email_domain", "phone", "phone_key", "name", "country")
 # Names of a finding's parameters and evidence that show a part of a mailbox or an address.
 OF_FINDING = ("email", "partner_email", "address")
 # What a report tells of the browser that sent it.
@@ -145,7 +146,7 @@ def empty_refused_events(conn: Connection, event_ids: Sequence[str], *, actor: s
     """Leave of refused events that there was one, at which door and why; what waited is discarded."""
 
     def values_of(row: Any) -> dict[str, Any]:
-        values: dict[str, Any] = dict.fromkeys(("corrected", "circumstances"))
+        values: dict[str, Any] = dict.fromkeys(("corrected", "circumstances", "external_id"))
         values |= {"payload": b"", "payload_bytes": 0, "cause": ""}
         if row.verdict == "quarantined":
             judged = {"judged_at_ms": now_ms, "judged_by": actor, "judge_reason": ERASED}
@@ -172,6 +173,8 @@ def empty_partner(conn: Connection, partner: Partner, *, actor: str, now_ms: int
     values = {"name": ERASED, "email": gone, "payout_email": None, "phone": None}
     conn.execute(update(partners).where(partners.c.partner_id == partner.partner_id).values(**values))
     conn.execute(delete(partner_logins).where(partner_logins.c.partner_id == partner.partner_id))
+    own = enrollments.c.partner_id == partner.partner_id
+    conn.execute(update(enrollments).where(own).values(payment_key=None))
     for one in partners_store.enrollments_of(conn, partner.partner_id):
         target = {"active": "left", "paused": "left", "invited": "declined", "applied": "rejected"}.get(one.status)
         if target is not None:
@@ -208,6 +211,27 @@ def clean_texts(conn: Connection, traces: Traces) -> int:
                 values = {name: without_person(getattr(row, name), traces) for name in names}
                 conn.execute(update(table).where(key == getattr(row, key.name)).values(**values))
                 changed += 1
+    return changed
+
+
+def clean_allow_entries(
+    conn: Connection, traces: Traces, browsers: Sequence[Browser], *, actor: str, now_ms: int
+) -> int:
+    """Take the person's browsers, mailboxes and phones from the allow list; an entry over such a browser ends."""
+    devices = {(browser.program_id, browser.visitor_id) for browser in browsers}
+    named = _names(allow_entries, ("reason",), traces)
+    over_browser = allow_entries.c.visitor_id.in_(sorted({visitor_id for _, visitor_id in devices}))
+    changed = 0
+    for row in conn.execute(select(allow_entries).where(or_(named, over_browser)).limit(ROWS_MAX)).all():
+        values: dict[str, Any] = {"reason": without_person(row.reason, traces)}
+        if (row.program_id, row.visitor_id) in devices:
+            values["visitor_id"] = ERASED
+            if row.revoked_at_ms is None:
+                values |= {"revoked_at_ms": now_ms, "revoked_by": actor}
+        if all(getattr(row, name) == value for name, value in values.items()):
+            continue
+        conn.execute(update(allow_entries).where(allow_entries.c.allow_id == row.allow_id).values(**values))
+        changed += 1
     return changed
 
 

@@ -4,8 +4,8 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from fraud_rules.registry import RULES
 from fraud_rules.rule import ConfigError, read_configs
+from tracker.fraud.rules import rules_in_force
 from tracker.i18n.messages import InputError, msg
 from tracker.programs.types import Program, ProgramSettings
 
@@ -36,7 +36,7 @@ def check_settings(settings: ProgramSettings) -> ProgramSettings:
     if discount is not None and discount.kind == "percent" and discount.value > PERCENT_MAX:
         raise InputError("referred_discount", msg("A discount is at most 100 percent; give less."))
     try:
-        read_configs(RULES, settings.fraud_rules)
+        read_configs(rules_in_force(), settings.fraud_rules)
     except ConfigError as error:
         raise InputError("fraud_rules", msg("%(problem)s", problem=str(error))) from error
     return settings
@@ -44,10 +44,21 @@ def check_settings(settings: ProgramSettings) -> ProgramSettings:
 
 def check_change(current: Program, settings: ProgramSettings) -> ProgramSettings:
     """Return a program's new terms when they can be kept and differ; raises InputError naming the field."""
-    terms = check_settings(owned_settings(settings, current.program_id))
+    terms = check_settings(_without_gone_rules(owned_settings(settings, current.program_id), current.settings))
     if terms == current.settings:
         raise InputError("note", msg("Nothing differs from the terms in force; change something first."))
     return terms
+
+
+def _without_gone_rules(settings: ProgramSettings, current: ProgramSettings) -> ProgramSettings:
+    """Return terms without settings of rules that were installed once and are not now; new unknown names stay."""
+    known = {rule.id for rule in rules_in_force()}
+    kept = {
+        rule_id: raw
+        for rule_id, raw in settings.fraud_rules.items()
+        if rule_id in known or current.fraud_rules.get(rule_id) != raw
+    }
+    return msgspec.structs.replace(settings, fraud_rules=kept)
 
 
 def owned_settings(settings: ProgramSettings, program_id: str) -> ProgramSettings:

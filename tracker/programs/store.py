@@ -18,6 +18,7 @@ from tracker.i18n.messages import InputError, msg
 from tracker.i18n.text import clean_line
 from tracker.programs.check import check_change, check_settings, check_time_zone, owned_settings
 from tracker.programs.origins import normal_origin
+from tracker.programs.regions import region_of
 from tracker.programs.tables import program_sites, program_versions, programs, test_clocks
 from tracker.programs.types import Program, ProgramSettings, ProgramVersion
 
@@ -27,6 +28,7 @@ CLOCK_STEP_MAX_MS = 10 * 366 * 86_400_000  # ten years: every hold and window fi
 PROGRAMS_MAX = 200  # programs of one installation on a page
 SITES_MAX = 50  # sites of one program
 VERSIONS_MAX = 200  # versions shown of one program
+_REGIONS = "molva_program_regions"
 
 
 def create_program(
@@ -115,6 +117,18 @@ def program_as_of(conn: Connection, program_id: str, at_ms: int) -> Program | No
     query = _joined().where(programs.c.program_id == program_id, program_versions.c.version == version)
     row = conn.execute(query).first()
     return None if row is None else _program(row)
+
+
+def region_of_program(conn: Connection, program_id: str) -> str | None:
+    """Return the country whose national phone numbers the program's people type (ISO 3166), None when not known.
+
+    A program's time zone never changes, so it is remembered with the connection.
+    """
+    known: dict[str, str | None] = conn.info.setdefault(_REGIONS, {})
+    if program_id not in known:
+        query = select(programs.c.time_zone).where(programs.c.program_id == program_id)
+        known[program_id] = region_of(conn.execute(query).scalar_one())
+    return known[program_id]
 
 
 def list_programs(conn: Connection) -> list[Program]:

@@ -5,10 +5,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from attribution.types import Settings as AttributionSettings
+from fraud_rules.scoring import REVIEW_FROM, REVIEW_FROM_MAX, REVIEW_FROM_MIN
 from ingest.events import AMOUNT_MAX, ReferralCode
 from tracker.rewards.types import RewardRule
 
 HoldDays = Annotated[int, msgspec.Meta(ge=0, le=365)]
+ReviewFrom = Annotated[int, msgspec.Meta(ge=REVIEW_FROM_MIN, le=REVIEW_FROM_MAX)]
+WeeklyCases = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 CookieDays = Annotated[int, msgspec.Meta(ge=1, le=400)]  # browsers clamp cookies at 400 days
 
 
@@ -45,6 +48,9 @@ class ProgramSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     four_eyes_minor: Annotated[int, msgspec.Meta(ge=0, le=AMOUNT_MAX)] | None = None
     # Settings of fraud rules by rule id; unknown ids and fields are refused when published.
     fraud_rules: dict[str, dict[str, Any]] = {}
+    # The score from which a person looks and money waits, and how many cases a week people can read.
+    review_from: ReviewFrom = REVIEW_FROM
+    weekly_cases: WeeklyCases | None = None
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from tracker.quarantine.types import PAYLOAD_MAX, EventCount, EventFilter, Quara
 EVENTS_MAX = 10_000  # refused events kept of one program, mode and door, so that a flood at the public one leaves room
 BYTES_MAX = 64 * 1024 * 1024  # bytes of payload kept of one program, mode and door
 EVICTED_AT_ONCE = 16  # events that make room for a new one in one transaction, which stays short
+NUMBER_MAX = 128  # characters of an order's number, as the doors take it
 PAGE_MAX = 101  # one more than a page of 100, to tell whether there is a next one
 
 _EVENTS = quarantined_events.c
@@ -43,7 +44,18 @@ def make_event(
         payload=payload[:PAYLOAD_MAX],
         payload_bytes=len(payload),
         circumstances=circumstances,
+        external_id=_number_in(payload[:PAYLOAD_MAX]),
     )
+
+
+def _number_in(payload: bytes) -> str | None:
+    """Return the number of the order or lead in a body, as far as it can be read: rules ask what was refused of it."""
+    try:
+        fields = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    number = (fields.get("external_id") or fields.get("o")) if isinstance(fields, dict) else None
+    return number[:NUMBER_MAX] if isinstance(number, str) and "\0" not in number else None
 
 
 def keep(conn: Connection, event: QuarantinedEvent) -> None:

@@ -1,6 +1,6 @@
 """Tables of events that were refused but belong to a known key: kept, never lost silently."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, text
 
 from tracker.db.columns import Blob, Flag, Id, Int64, Json, Str
 from tracker.db.metadata import table
@@ -36,6 +36,8 @@ quarantined_events = table(
     Column("judge_reason", Str),
     # What it became when it was taken: a conversion, a click, an event.
     Column("result_id", Str),
+    # The number of the order or lead it was about, as far as it could be read.
+    Column("external_id", Str),
     # Query: how many rows and bytes a door holds, and its oldest row of a cause.
     Index(
         "ix_quarantined_events_door",
@@ -49,6 +51,15 @@ quarantined_events = table(
     ),
     # Query: the newest events of a verdict; ids begin with their instant, so they sort by it.
     Index("ix_quarantined_events_verdict", "livemode", "verdict", "event_id"),
+    # Query: what was refused about one order or lead (fraud facts).
+    Index(
+        "ix_quarantined_events_external_id",
+        "program_id",
+        "livemode",
+        "external_id",
+        sqlite_where=text("external_id IS NOT NULL"),
+        postgresql_where=text("external_id IS NOT NULL"),
+    ),
     # Query: events whose days are over.
     Index("ix_quarantined_events_received_at_ms", "received_at_ms"),
 )

@@ -16,7 +16,8 @@ class QuarantinedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A refused report: why, and exactly what was sent. Times in Unix ms.
 
     `source` is the door's name, `payload` what was sent (the first PAYLOAD_MAX of `payload_bytes`), `corrected` what a
-    person made of it, `result_id` what it became when it was taken at last.
+    person made of it, `result_id` what it became when it was taken at last, `external_id` the number of the
+    order or lead it is about.
     """
 
     event_id: str
@@ -35,6 +36,7 @@ class QuarantinedEvent(msgspec.Struct, frozen=True, kw_only=True):
     judged_by: str | None = None
     judge_reason: str | None = None
     result_id: str | None = None
+    external_id: str | None = None
 
     @property
     def is_cut(self) -> bool:

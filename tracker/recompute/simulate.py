@@ -13,8 +13,7 @@ import msgspec
 from attribution.binding import partner_to_bind
 from attribution.engine import attribute
 from attribution.types import Credit, Decision, Settings, Touch
-from tracker.clicks.store import TOUCHES_MAX
-from tracker.clicks.touches import Touches
+from tracker.clicks.touches import TOUCHES_MAX, Touches
 from tracker.conversions.binding import next_binding
 from tracker.conversions.journey import Known, assemble, binding_for
 from tracker.programs.types import Program

@@ -27,6 +27,7 @@ from tracker.clicks.projector import Projector
 from tracker.conversions.process import process
 from tracker.conversions.record import record
 from tracker.db.opening import open_database
+from tracker.fraud.payment_keys import PaymentKeys
 from tracker.keys.store import create_key
 from tracker.ledger import store as ledger_store
 from tracker.partners.store import add_partner
@@ -60,6 +61,10 @@ class Clock:
 COUNTRY_FILES = (Path(__file__).parents[3] / "ingest/data/built/country.mmdb",)
 
 
+# One key for ever: tests of epochs bring their own.
+KEYRING = AddressKeyring([AddressEpoch(starts_at_ms=0, ends_at_ms=NOW_MS + 10 * 365 * 86_400_000, key=b"a" * 32)])
+
+
 class Services:
     """What the pages need; counts how often the public edge was told to look again."""
 
@@ -70,7 +75,7 @@ class Services:
         self.refreshed = 0
         self.db: Any = None
         self.address = "203.0.113.7"
-        self.enricher = SimpleNamespace(networks=Networks(country_files=COUNTRY_FILES))
+        self.enricher = SimpleNamespace(networks=Networks(country_files=COUNTRY_FILES), keyring=KEYRING)
 
     def now_ms(self) -> int:
         return self.clock.now_ms
@@ -233,8 +238,7 @@ class Shop:
     def __init__(self, browser: Browser, services: Services, world: SimpleNamespace) -> None:
         self.services, self.world, self.client = services, world, browser.client
         self.program_id, self.enrollment_id = world.program.program_id, world.partner.enrollment_id
-        keyring = AddressKeyring([AddressEpoch(starts_at_ms=0, ends_at_ms=2**62, key=b"a" * 32)])
-        self.enricher = Enricher(keyring=keyring, networks=Networks())
+        self.enricher = Enricher(keyring=KEYRING, networks=Networks(), payments=PaymentKeys(b"key"))
 
     def write(self, fn: Any) -> Any:
         return self.client.portal.call(self.services.db.write, fn)

@@ -2,14 +2,19 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
 from tracker.clicks.touches import find_touches, numbering
 from tracker.conversions import store
+from tracker.conversions.journey import load_case
 from tracker.conversions.late import AT_ONCE, DECIDE
 from tracker.conversions.process import process
+from tracker.fraud.facts.load import load_facts
+from tracker.fraud.facts.subject import Asked
 from tracker.jobs import store as jobs
+from tracker.programs.store import program_as_of
 from tracker.recompute import facts_store
 from tracker.recompute.facts_store import walk_conversions
 from tracker.recompute.types import Scope
@@ -45,7 +50,8 @@ def plans_of(world: Any, transaction: Any, *, writes: bool = False) -> list[tupl
 def sold(world: Any) -> str:
     visitor = world.click()
     world.track("lead", {"external_id": "lead-1", "visitor_id": visitor})
-    body = world.sale(visitor_id=visitor, promo_code="ANNA", customer={"external_id": "p", "email": "p@mail.example"})
+    person = {"external_id": "p", "email": "p@mail.example", "phone": "+49 30 1234567", "name": "Ana Kozlova"}
+    body = world.sale(visitor_id=visitor, promo_code="ANNA", customer=person)
     return world.track("sale", body | {"lead_id": "lead-1", "ip": "203.0.113.80"}).json()["id"]
 
 
@@ -61,27 +67,80 @@ def test_no_query_of_deciding_scans_a_table(world, sold: str) -> None:
     assert scanned == []
 
 
+@pytest.fixture
+def facts_of_sold(world, sold: str) -> Any:
+    """The plans of loading each section of facts of the sale, by section."""
+
+    def load(section: str) -> list[tuple[str, str]]:
+        def run(conn: Any) -> None:
+            row = store.get_conversion(conn, sold)
+            row = msgspec.structs.replace(row, payment_key="key", visitor_id=row.visitor_id or "browser")
+            case = load_case(conn, row, program_as_of(conn, row.program_id, row.occurred_at_ms))
+            asked = Asked(
+                row=row,
+                enrollment_id=world.anna.enrollment_id,
+                click=case.clicks[-1],
+                clicked_at_ms=row.occurred_at_ms,
+                clicks=case.clicks,
+                allows_own_purchases=False,
+            )
+            load_facts(conn, asked, region=None, needs={section})
+
+        return plans_of(world, run)
+
+    return load
+
+
 @pytest.mark.parametrize(
-    ("ask", "index"),
+    ("section", "index"),
     [
+        ("host_history", "ix_conversions_program_seq (program_id=? AND livemode=?)"),
         (
-            lambda conn, row: store.first_received_at(conn, program_id=row.program_id, livemode=True),
-            "ix_conversions_program_seq (program_id=? AND livemode=?)",
-        ),
-        (
-            lambda conn, row: store.click_delays(conn, row, kind="sale", limit=1000),
+            "program_timing",
             "COVERING INDEX ix_conversions_delays (program_id=? AND livemode=? AND kind=? AND status=? AND seq<?)",
         ),
+        ("same_phone_leads", "ix_customers_phone_key (program_id=? AND livemode=? AND phone_key=?)"),
+        ("device_leads", "ix_conversions_visitor (visitor_id=?)"),
+        ("payment_uses", "ix_conversions_payment (program_id=? AND livemode=? AND payment_key=?)"),
+        ("payment_uses", "ix_enrollments_payment (program_id=? AND payment_key=?)"),
+        (
+            "device_past",
+            "ix_custom_events_visitor (visitor_id=? AND occurred_at_ms>? AND occurred_at_ms<?)",
+        ),
+        (
+            "partner_pace",
+            "COVERING INDEX ix_conversions_enrollment (enrollment_id=? AND livemode=? AND occurred_at_ms<?)",
+        ),
+        ("code_use", "ix_conversions_promo_code (program_id=? AND livemode=? AND promo_code=? AND occurred_at_ms>?)"),
+        ("forgeries", "ix_quarantined_events_external_id (program_id=? AND livemode=? AND external_id=?)"),
+        ("domain_people", "ix_customers_email_domain (program_id=? AND livemode=? AND email_domain=?)"),
+        ("name_share_ppm", "ix_customers_program (program_id=? AND livemode=? AND customer_id>?)"),
     ],
-    ids=["first of a program", "delays"],
+    ids=lambda each: each.split(" ")[0],
 )
-def test_the_history_of_a_program_is_read_in_the_order_of_an_index(world, sold: str, ask: Any, index: str) -> None:
-    row = world.read(lambda conn: store.get_conversion(conn, sold))
+def test_facts_are_found_by_index(facts_of_sold: Any, section: str, index: str) -> None:
+    plans = facts_of_sold(section)
 
-    ((_, plan),) = plans_of(world, lambda conn: ask(conn, row))
+    assert any(index in plan for _, plan in plans), plans
+    assert [
+        plan for _, plan in plans if "SCAN" in plan and "SCAN CONSTANT ROW" not in plan and "SCAN anon" not in plan
+    ] == []
 
-    assert index in plan
-    assert "TEMP B-TREE" not in plan, "it would read the whole history to sort it"
+
+@pytest.mark.parametrize("section", ["program_timing", "host_history", "partner_pace"])
+def test_the_history_of_a_program_is_not_sorted(facts_of_sold: Any, section: str) -> None:
+    sorting = [
+        statement
+        for statement, plan in facts_of_sold(section)
+        if "USE TEMP B-TREE FOR ORDER BY" in plan and "FROM (SELECT conversions" in statement
+    ]
+    sorting += [
+        statement
+        for statement, plan in facts_of_sold(section)
+        if "USE TEMP B-TREE FOR ORDER BY" in plan and statement.startswith("SELECT conversions.occurred_at_ms")
+    ]
+
+    assert sorting == []
 
 
 def test_touches_are_found_by_index_for_one_and_for_many(world, sold: str) -> None:

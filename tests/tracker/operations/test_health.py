@@ -195,6 +195,8 @@ def test_every_metric_is_documented(world):
         "molva_dropped_events_total",
         "molva_refused_events_waiting",
         "molva_refused_events_lost_total",
+        "molva_rule_failures_total",
+        *(f"molva_night_{each}" for each in ("seconds", "partners", "findings", "failures", "timestamp_seconds")),
     }, "these appear with their first event"
 
 

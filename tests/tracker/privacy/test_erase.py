@@ -11,6 +11,8 @@ from tracker.conversions.late import DECIDE
 from tracker.conversions.process import process_conversion
 from tracker.db.schema import APPEND_ONLY
 from tracker.db.triggers import guarded_tables
+from tracker.fraud.allow.store import add_entry, get_entry
+from tracker.fraud.allow.types import NewEntry
 from tracker.i18n.messages import InputError
 from tracker.jobs import store as jobs
 from tracker.ledger import store as ledger
@@ -247,3 +249,22 @@ def test_an_erasure_needs_a_reason(planted, erase):
 
 def test_a_mailbox_nobody_has_is_no_error(erase):
     assert erase(email="nobody@nowhere.example").counts == {}
+
+
+def test_an_erased_persons_browser_and_mailbox_leave_the_allow_list(world, planted, erase):
+    person = world.read(lambda conn: find_person(conn, Asked(email=planted.email)))
+    browser = min(person.browsers)
+
+    def add(conn, **condition):
+        entry = NewEntry(program_id=world.program_id, rules=("self_email",), reason=f"Is {planted.email}", **condition)
+        return add_entry(conn, entry, known_rules=["self_email"], actor="test", now_ms=world.services.now_ms())
+
+    device = world.write(lambda conn: add(conn, visitor_id=browser.visitor_id))
+    domain = world.write(lambda conn: add(conn, email_domain="mail.example"))
+
+    erase(email=planted.email)
+
+    over, kept = (world.read(lambda conn, each=each: get_entry(conn, each.allow_id)) for each in (device, domain))
+    assert (over.visitor_id, over.revoked_by) == ("[erased]", "test")
+    assert (kept.revoked_at_ms, kept.email_domain) == (None, "mail.example")
+    assert over.reason == kept.reason == "Is [erased]"

@@ -30,9 +30,10 @@ class Case(msgspec.Struct, kw_only=True):
 
 
 class Book:
-    """Findings and cases of all programs of one replay."""
+    """Findings and cases of all programs of one replay; `review_from` is the score that asks for a case."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, review_from: int = REVIEW_FROM) -> None:
+        self.review_from = review_from
         self.findings: dict[tuple[str, str, str | None], tuple[str, Finding]] = {}
         self.own: dict[str, tuple[Finding, ...]] = {}
         self.standing: dict[str, dict[tuple[str, str], Finding]] = defaultdict(dict)
@@ -67,7 +68,7 @@ class Book:
 
     def rescore(self, subject_id: str) -> Score:
         """Score a subject on everything that speaks of it."""
-        result = score(self.about(subject_id))
+        result = score(self.about(subject_id), review_from=self.review_from)
         self.scores[subject_id] = result.points
         return result
 
@@ -94,7 +95,7 @@ class Book:
 
     def place_partner(self, program_id: str, partner_id: str, judgement: Judgement, *, at_ms: int) -> None:
         """Open or extend the case about a partner as a whole, when its score asks for one."""
-        if judgement.score.points < REVIEW_FROM:
+        if judgement.score.points < self.review_from:
             return
         fired = [finding for finding in judgement.findings if finding.fired and finding.factor_ppm > 0]
         known = self.judged.get(partner_id)
@@ -102,7 +103,7 @@ class Book:
             return
         key = f"partner:{partner_id}"
         here = self.open_by_partner[program_id, partner_id]
-        covered = [each for finding in fired for each in finding.compared]
+        covered = [each for finding in fired if finding.holds_compared for each in finding.compared]
         if any(finding.holds_partner for finding in fired):
             covered.append(partner_id)
         if not covered:

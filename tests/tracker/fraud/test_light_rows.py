@@ -1,0 +1,87 @@
+"""What happened, read in bulk: the same conversions, clicks, sign-ins and refunds that judging one by one sees."""
+
+import pytest
+
+from fraud_rules.history.facts import facts_of
+from fraud_rules.history.program import PartnerCard, RefundRecord
+from fraud_rules.types import ClickFacts, Subject
+from ingest.address_keys import COMPARED_MS
+from tracker.fraud.light_rows import _Keys, load_history, load_rows
+
+DAY_MS = 86_400_000
+CUSTOMER = {"external_id": "c-1", "email": "i.petrov@gmail.com", "phone": "+7 912 345-67-89", "name": "Ivan Petrov"}
+
+
+def rows_of(world, *, livemode=True, days=1, **changes):
+    now_ms = world.services.now_ms()
+    span = {"from_ms": now_ms - days * DAY_MS, "to_ms": now_ms + 1000} | changes
+    return world.read(lambda conn: load_rows(conn, world.program_id, livemode=livemode, **span))
+
+
+def of_kind(rows, kind):
+    return [each for each in rows.happenings if isinstance(each, kind)]
+
+
+def test_a_customers_way_is_read_with_click_customer_lead_and_refund(world):
+    click_id = world.click()
+    lead = world.track(
+        "lead", {"external_id": "lead-1", "click_id": click_id, "customer": CUSTOMER, "ip": "198.51.100.4"}
+    )
+    sale = world.track("sale", world.sale(external_id="A-1", lead_id="lead-1", customer=CUSTOMER)).json()
+    world.track("refund", {"external_id": "R-1", "refund_of": "A-1", "amount": 400, "currency": "EUR"})
+
+    rows = rows_of(world)
+
+    first, second = of_kind(rows, Subject)
+    assert (first.conversion_id, first.kind, first.partner_id) == (lead.json()["id"], "lead", world.anna.enrollment_id)
+    assert (first.click.click_id, first.click_at_ms) == (click_id, first.click.at_ms)
+    assert (first.email_key, first.phone_key) == ("ipetrov@gmail.com", "+79123456789")
+    assert first.host_key
+    assert (second.conversion_id, second.lead_id, second.amount_minor) == (sale["id"], first.conversion_id, 10_000)
+    assert [each.sale_id for each in of_kind(rows, RefundRecord)] == [sale["id"]]
+    assert [each.partner_id for each in of_kind(rows, PartnerCard)] == [world.anna.enrollment_id]
+    assert [each.click_id for each in of_kind(rows, ClickFacts)] == [click_id]
+    assert (rows.conversions, rows.is_cut) == (2, False)
+
+
+def test_history_answers_what_the_rules_ask(world):
+    for number in range(3):
+        body = {"external_id": f"lead-{number}", "partner_code": "ANNA", "ip": "198.51.100.4"}
+        world.track("lead", body | {"customer": {"email": f"person{number}@mail.example"}})
+    now_ms = world.services.now_ms()
+
+    past = world.read(
+        lambda conn: load_history(conn, world.program_id, livemode=True, from_ms=now_ms - DAY_MS, to_ms=now_ms + 1000)
+    )
+
+    newest = list(past.conversions.values())[-1]
+    assert len(facts_of(newest, past).host_leads) == 2
+
+
+def test_modes_spans_and_limits_are_kept_apart(world):
+    for number in range(3):
+        world.track("lead", {"external_id": f"live-{number}", "partner_code": "ANNA"})
+    world.track("lead", {"external_id": "test-1", "partner_code": "ANNA"}, test=True)
+
+    assert rows_of(world).conversions == 3
+    assert rows_of(world, livemode=False).conversions == 1
+    assert rows_of(world, to_ms=1, from_ms=0).conversions == 0
+    cut = rows_of(world, limit=2)
+    assert (cut.conversions, cut.is_cut) == (2, True)
+    kept = [each.conversion_id for each in of_kind(cut, Subject)]
+    assert kept == [each.conversion_id for each in of_kind(rows_of(world), Subject)][-2:], "the newest are kept"
+
+
+class Row:
+    def __init__(self, host, after=None):
+        self.host_key, self.next_host_key, self.net_key, self.next_net_key = host, after, None, None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_host_on_both_sides_of_an_epoch_has_one_name(order):
+    old, new = Row(b"old", b"new"), Row(b"new")
+
+    keys = _Keys([old, new, Row(b"other")][::order])
+
+    assert keys.host(old) == keys.host(new) != keys.host(Row(b"other"))
+    assert COMPARED_MS == 30 * DAY_MS

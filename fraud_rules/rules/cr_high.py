@@ -92,7 +92,7 @@ def _program_rate_ppm(baseline: Baseline, config: Config) -> int | None:
 
 RULE: Rule[Config] = Rule(
     id="cr_high",
-    version=1,
+    version=2,
     title=N_("Nearly every click buys"),
     family="traffic",
     severity="low",

@@ -175,7 +175,7 @@ def _of_burst(sitting: Sitting) -> Sequence[LeadRecord]:
 
 RULE: Rule[Config] = Rule(
     id="dup_device",
-    version=1,
+    version=2,
     title=N_("One device registered several people"),
     family="device",
     severity="medium",

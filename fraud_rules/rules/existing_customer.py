@@ -80,7 +80,7 @@ def _is_shops_word_new(subject: Subject, past: CustomerPast, first_ms: int | Non
 
 RULE: Rule[Config] = Rule(
     id="existing_customer",
-    version=1,
+    version=2,
     title=N_("Customer was known before the click"),
     family="money",
     severity="low",

@@ -180,7 +180,7 @@ def _write_rate(rate_ppm: int) -> str:
 
 RULE: Rule[Config] = Rule(
     id="partner_velocity",
-    version=1,
+    version=2,
     title=N_("Far more leads than usual at once"),
     family="traffic",
     severity="low",

@@ -2,7 +2,7 @@
 
 Three habits: surely more refunds than the program has (a season raises both, so it is silent), refunds right after
 the commission became payable, and one person or card that gives back nearly everything. The first two hold what was
-refunded and what has not been released yet; the third is a note over that customer's sales alone.
+refunded and what the same customers or cards bought otherwise; the third is a note over that customer's sales alone.
 """
 
 from typing import Annotated
@@ -194,7 +194,7 @@ def _is_refunded(sale: SaleRecord, at_ms: int) -> bool:
 
 RULE: Rule[Config] = Rule(
     id="refund_abuse",
-    version=1,
+    version=2,
     title=N_("Sales are given back after they paid"),
     family="money",
     severity="medium",

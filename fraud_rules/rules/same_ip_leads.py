@@ -5,7 +5,9 @@ and must surprise against the address's own history. A crowd that would count at
 reported as forgiven. It counts people, not rows: a double click on "send" is one person.
 
 People who each bring a device of their own are a family at the kitchen table or a workshop behind one router: a note
-alone. A farm works through one device, through none that keeps its cookie, or with one browser on all of them.
+alone. A farm works through one device, through none that keeps its cookie, or with one browser on all of them. The
+first few may yet become a workshop, so their browsers are judged once the crowd is over. A counter, where people use
+shared devices one after another, is forgiven here: dup_device weighs those.
 """
 
 import itertools
@@ -361,7 +363,7 @@ def _write_rate(rate_ppm: int) -> str:
 
 RULE: Rule[Config] = Rule(
     id="same_ip_leads",
-    version=2,
+    version=3,
     title=N_("Many people from one address through one partner"),
     family="network",
     severity="medium",

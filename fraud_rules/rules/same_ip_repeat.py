@@ -1,7 +1,8 @@
 """Rule 11: one address and browser brings new people again and again. Run by the engine at night.
 
 A family registers once; a household that brings somebody new every few days for a month works at it. A hostel or a
-student house looks the same, so alone this is a note, unless the same device sent several of the people.
+student house looks the same, so alone this is a note, unless the same device sent several of the people. Where half of
+them came through shared devices it is a counter, forgiven here: dup_device weighs those.
 """
 
 from typing import Annotated
@@ -130,7 +131,7 @@ def _on_shared_devices(group: list[LeadRecord]) -> int:
 
 RULE: Rule[Config] = Rule(
     id="same_ip_repeat",
-    version=1,
+    version=2,
     title=N_("One address brings new people for weeks"),
     family="network",
     severity="medium",

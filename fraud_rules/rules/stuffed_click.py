@@ -20,8 +20,7 @@ DEST_MAX = 32  # longer than any destination browsers know
 
 # What no person opens a referral link for.
 LOADS = frozenset({"image", "iframe", "frame", "script", "style", "object", "embed"})
-NAVIGATED = "document"
-NAVIGATED = "document"
+NAVIGATED = "document"  # how a person follows a link
 FETCHED = "empty"  # fetch() of a page's script: often a planted click, sometimes a link checker of an honest page
 
 _LOAD_NAMES: dict[str, str] = {
@@ -126,7 +125,7 @@ def _by_load(stuffed: dict[str, int]) -> dict[str, Evidence]:
 
 RULE: Rule[Config] = Rule(
     id="stuffed_click",
-    version=1,
+    version=2,
     title=N_("Links loaded without a click"),
     family="traffic",
     severity="high",

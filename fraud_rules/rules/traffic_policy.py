@@ -46,7 +46,7 @@ _CLEARS = N_("The campaign, the place or the publication of the code is agreed w
 class Config(RuleConfig, frozen=True, kw_only=True):
     """Globs, weights and the lines of a leaked code.
 
-    Ads and leaks are .45, a note: the ad is often the merchant's own, a code is often read aloud in a film. A place
+    Ads and leaks are .30, a note: the ad is often the merchant's own, a code is often read aloud in a film. A place
     the operator banned by name is no accident.
     """
 
@@ -199,7 +199,7 @@ def _shown(text: str) -> str:
 
 RULE: Rule[Config] = Rule(
     id="traffic_policy",
-    version=1,
+    version=2,
     title=N_("Traffic this program does not pay for"),
     family="policy",
     severity="low",

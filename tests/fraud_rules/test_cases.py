@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 
 from fraud_rules.cases import OpenCase, cluster, covered, fingerprint
@@ -139,18 +140,22 @@ def test_note_does_not_join_a_case_that_only_concerns_the_partner(place, make_ca
     assert place([fast], make_case("partner:prt_1")) is None
 
 
-def test_note_joins_an_open_case_over_the_same_fact(place, make_case, make_finding):
-    own = make_finding(rule="self_network", family="network", factor_ppm=300_000, cluster_key="host:h1")
+@pytest.mark.parametrize(
+    ("factor_ppm", "joins"),
+    [(120_000, False), (300_000, False), (489_795, False), (489_796, True)],
+    ids=["nothing", "note", "last_note", "review"],
+)
+def test_only_from_the_review_line_on_a_subject_joins_a_case_over_its_fact(
+    place, make_case, make_finding, factor_ppm, joins
+):
+    """One guest whose browser filled the form would hold the whole workshop; 489,796 ppm are the first 50 points."""
+    own = make_finding(rule="same_ip_leads", family="network", factor_ppm=factor_ppm, cluster_key="host:h1")
 
     placement = place([own], make_case("host:h1"))
 
-    assert (placement.case_id, placement.conversion_ids) == ("cas_1", ("cnv_me",))
-
-
-def test_less_than_a_note_joins_nothing(place, make_case, make_finding):
-    own = make_finding(rule="self_network", family="network", factor_ppm=120_000, cluster_key="host:h1")
-
-    assert place([own], make_case("host:h1")) is None
+    assert (placement is not None) is joins
+    if joins:
+        assert (placement.case_id, placement.conversion_ids) == ("cas_1", ("cnv_me",))
 
 
 @pytest.mark.parametrize("partner_id", [None])
@@ -204,6 +209,21 @@ def test_order_of_findings_is_no_matter(place, crowd, repeat, bot, fast):
 def test_covered_is_the_subject_and_whole_crowds(make_subject, crowd, repeat):
     assert covered(make_subject(), []) == {"cnv_me"}
     assert covered(make_subject(), [crowd, repeat]) == {"cnv_me", "cnv_1", "cnv_2"}
+
+
+@pytest.mark.parametrize(
+    ("factor_ppm", "held"),
+    [(485_000, {"cnv_me", "cnv_1", "cnv_2"}), (484_999, {"cnv_me"})],
+    ids=["strong", "one_below"],
+)
+def test_crowd_that_is_a_note_alone_is_not_held_for_one_of_its_people(
+    place, make_subject, make_finding, crowd, repeat, factor_ppm, held
+):
+    """Something else brought the subject into review; a workshop's other guests have no part in it."""
+    workshop = msgspec.structs.replace(crowd, factor_ppm=factor_ppm)
+
+    assert covered(make_subject(), [repeat, workshop]) == held
+    assert set(place([repeat, workshop]).conversion_ids) == held
 
 
 def test_fingerprint_names_the_same_evidence_the_same_way(make_subject, make_finding):

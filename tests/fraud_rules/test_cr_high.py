@@ -21,14 +21,15 @@ def judge_rate(make_record, make_partner, now_ms):
     return judge
 
 
-def test_nine_of_ten_clicks_buying_is_a_note_over_the_bought(judge_rate):
+def test_nine_of_ten_clicks_buying_is_a_note_on_the_partner(judge_rate):
     (finding,) = judge_rate(31, 34)
 
     assert finding.factor_ppm == 400_000
     assert score([finding]).band == "note"
     assert finding.params == {"count": 31, "clicks": 34, "share": 91, "usual": 4}
     assert len(finding.compared) == 31
-    assert finding.holds_compared
+    # A share says nothing about one of its buyers.
+    assert (finding.holds_compared, finding.holds_partner) == (False, False)
 
 
 @pytest.mark.parametrize(

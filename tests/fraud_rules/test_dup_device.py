@@ -23,7 +23,7 @@ def make_sitting(make_record, now_ms):
 
     def make(*minutes, **changes):
         return [
-            make_record(number, at_ms=now_ms - minute * MINUTE_MS, **changes)
+            make_record(number, at_ms=now_ms - round(minute * MINUTE_MS), **changes)
             for number, minute in enumerate(minutes, start=1)
         ]
 
@@ -75,10 +75,19 @@ def test_owner_who_came_days_before_is_not_held_with_the_sitting(judge_device, m
 
 @pytest.mark.parametrize(
     ("hours", "factor_ppm"),
-    [((24, 48, 72, 96), 850_000), ((24, 49, 71, 96), 850_000), ((24, 30, 72, 96), 480_000), ((24, 48, 72), 400_000)],
-    ids=["clock", "nearly", "chance", "four"],
+    [
+        ((4, 8, 12, 16), 850_000),
+        ((4, 8.2, 11.8, 16), 850_000),
+        ((4, 5, 12, 16), 480_000),
+        ((4, 8, 12), 400_000),
+        ((5.99, 11.98, 17.97, 23.96), 850_000),
+        ((6, 12, 18, 24), 480_000),
+        ((24, 48, 72, 96), 480_000),
+    ],
+    ids=["clock", "nearly", "chance", "four", "below_six_hours", "six_hours", "once_a_day"],
 )
 def test_five_people_by_a_clock_are_a_case(judge_device, make_sitting, hours, factor_ppm):
+    """Once a day is how people live; a clock of six hours and more is none."""
     (finding,) = judge_device(make_sitting(*[60 * hour for hour in hours]))
 
     assert finding.factor_ppm == factor_ppm

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fraud_rules.engine import judge as judge_all
 from fraud_rules.rules.existing_customer import RULE, Config
 from fraud_rules.scoring import score
 from fraud_rules.types import CustomerPast
@@ -76,6 +77,41 @@ def test_shop_that_knew_the_customer_before_us_is_believed(judge_past, changes):
 
 def test_click_of_the_conversion_stands_in_for_an_unknown_first(judge_past, now_ms):
     assert judge_past(first=100, click_at_ms=now_ms - HOUR_MS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lead_id", "judged"),
+    [("sale", "cnv_lead", True), ("sale", None, True), ("lead", None, False)],
+    ids=["sale_of_a_lead", "sale_alone", "lead"],
+)
+def test_only_sales_are_judged(make_subject, make_facts, now_ms, kind, lead_id, judged):
+    past = CustomerPast(first_conversion_at_ms=now_ms - 40 * DAY_MS, first_click_at_ms=now_ms - HOUR_MS)
+    facts = make_facts(make_subject(kind=kind, lead_id=lead_id), customer_past=past)
+
+    assert bool(judge_all(facts, [RULE], configs={}, allow=()).findings) is judged
+
+
+@pytest.mark.parametrize(
+    ("emails", "fires"),
+    [
+        ((), True),
+        (("ann@example.org",), True),
+        ((" Ann@Example.ORG ",), True),
+        (("an.n@example.org",), False),
+        (("ann@example.org", "ann+2@example.org"), False),
+        ((None,), False),
+    ],
+    ids=["first", "same_spelling", "case_and_blanks", "other_spelling", "one_of_two", "erased"],
+)
+def test_mailbox_registered_again_in_another_spelling_is_the_mailbox_rules(
+    make_subject, make_facts, make_person_lead, now_ms, emails, fires
+):
+    """One fact counts once: dup_person_email weighs it."""
+    past = CustomerPast(first_conversion_at_ms=now_ms - 40 * DAY_MS, first_click_at_ms=now_ms - HOUR_MS)
+    leads = tuple(make_person_lead(number, email) for number, email in enumerate(emails))
+    facts = make_facts(make_subject(kind="sale"), customer_past=past, same_person_leads=leads)
+
+    assert bool(RULE.evaluate(facts, Config())) is fires
 
 
 @pytest.mark.parametrize("changes", [{"partner_id": None}, {"source": "import"}], ids=["organic", "import"])

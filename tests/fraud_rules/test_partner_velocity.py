@@ -47,6 +47,23 @@ def test_burst_of_one_browser_is_a_note(judge_pace, make_burst):
     assert not finding.holds_compared
 
 
+@pytest.mark.parametrize(
+    ("promo_code", "clicked", "factor_ppm"),
+    [("ANNA10", False, 140_000), ("ANNA10", True, 350_000), (None, False, 350_000), (None, True, 350_000)],
+    ids=["code_alone", "code_and_click", "neither", "click_alone"],
+)
+def test_burst_of_a_code_without_a_click_is_the_leaked_codes(
+    judge_pace, make_burst, now_ms, promo_code, clicked, factor_ppm
+):
+    """One fact counts once: traffic_policy weighs a code that travels by itself."""
+    click_at_ms = now_ms - 60_000 if clicked else None
+
+    (finding,) = judge_pace(make_burst(40), promo_code=promo_code, click_at_ms=click_at_ms)
+
+    assert finding.factor_ppm == factor_ppm
+    assert finding.evidence["diverse"] is (factor_ppm == 140_000)
+
+
 def test_hour_is_told_from_the_day(judge_pace, make_burst):
     (finding,) = judge_pace(make_burst(46, hours=1))
 

@@ -1,5 +1,6 @@
 """Rule 11: one address brings new people for weeks."""
 
+import msgspec
 import pytest
 
 from fraud_rules.network import DAMPING_PPM, NETWORK_CLASSES
@@ -42,12 +43,46 @@ def test_four_people_on_four_days_are_a_note_over_their_leads(judge_habit, make_
     assert finding.cluster_key == "host:h1"
 
 
-def test_a_device_several_people_share_opens_a_case(judge_habit, make_habit):
-    (finding,) = judge_habit(make_habit(4, device_key="d1"))
+@pytest.fixture(scope="session")
+def make_house(make_habit):
+    """A habit of so many people, the first `sharing` of them on one device, the others on their own."""
+
+    def make(people, *, sharing, **changes):
+        return [
+            msgspec.structs.replace(lead, device_key="shared" if number < sharing else f"d{number}")
+            for number, lead in enumerate(make_habit(people, **changes))
+        ]
+
+    return make
+
+
+@pytest.mark.parametrize("sharing", [2, 3], ids=["two", "one_below_half"])
+def test_a_device_several_people_share_opens_a_case(judge_habit, make_house, sharing):
+    (finding,) = judge_habit(make_house(7, sharing=sharing))
 
     assert finding.factor_ppm == 500_000
     assert score([finding]).band == "review"
     assert "one device" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("people", "sharing"), [(6, 3), (4, 2), (4, 4), (7, 7)], ids=["half", "half_of_four", "all_of_four", "all"]
+)
+def test_counter_with_half_of_its_people_on_shared_devices_is_forgiven(judge_habit, make_house, people, sharing):
+    """The devices of a counter are one fact, and dup_device weighs it."""
+    (finding,) = judge_habit(make_house(people, sharing=sharing))
+
+    assert (finding.fired, finding.factor_ppm) == (False, 0)
+    assert "most on shared devices" in finding.message_plural
+
+
+def test_device_of_one_person_who_came_twice_is_not_shared(judge_habit, make_house, make_habit):
+    again = make_habit(1, conversion_id="cnv_again", person_key="email:p1@example.org", device_key="d0")
+
+    (finding,) = judge_habit([*make_house(4, sharing=0), *again])
+
+    assert finding.fired
+    assert finding.evidence["shared_device"] is False
 
 
 @pytest.mark.parametrize(("people", "apart_days"), [(3, 4), (4, 0)], ids=["three_people", "one_day"])

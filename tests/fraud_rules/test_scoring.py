@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraud_rules.scoring import CAPPED_FAMILIES, band_of, score
+from fraud_rules.scoring import (
+    CAPPED_FAMILIES,
+    STRONG_FROM_PPM,
+    UNCONFIRMED_POINTS_MAX,
+    WITNESS_FROM_PPM,
+    band_of,
+    score,
+)
 from fraud_rules.types import Finding
 
 FAMILIES = ("identity", "network", "device", "timing", "traffic", "money", "graph", "policy")
@@ -79,6 +86,39 @@ def test_points_follow_noisy_or(make_finding, factors, points, band):
 
 
 @pytest.mark.parametrize(
+    ("factors", "points"),
+    [
+        ([("timing", 400_000), ("device", 250_000)], 55),
+        ([("timing", 400_000), ("device", 249_999)], 49),
+        ([("timing", 249_999), ("device", 249_999), ("money", 249_999), ("graph", 249_999)], 49),
+        ([("timing", 400_000), ("timing", 400_000), ("device", 200_000)], 49),
+        ([("timing", 485_000), ("device", 200_000)], 59),
+        ([("timing", 484_999), ("device", 200_000)], 49),
+        ([("timing", 300_000), ("device", 200_000)], 45),
+        ([("network", 400_000), ("policy", 250_000)], 55),
+        ([("network", 400_000), ("policy", 249_999)], 49),
+    ],
+    ids=[
+        "second_family_confirms",
+        "hint_confirms_nothing",
+        "many_hints_confirm_nothing",
+        "own_family_confirms_nothing",
+        "strong_alone",
+        "one_below_strong",
+        "below_the_line_nothing_is_cut",
+        "capped_families_confirm",
+        "capped_families_hint",
+    ],
+)
+def test_note_becomes_a_case_only_by_a_second_witness_or_a_strong_finding(make_finding, factors, points):
+    """A witness is a family of .25, strong is .485; unconfirmed, notes and hints end at 49."""
+    result = score([make_finding(rule=f"r{n}", family=f, factor_ppm=ppm) for n, (f, ppm) in enumerate(factors)])
+
+    assert result.points == points
+    assert (WITNESS_FROM_PPM, STRONG_FROM_PPM, UNCONFIRMED_POINTS_MAX) == (250_000, 485_000, 49)
+
+
+@pytest.mark.parametrize(
     ("points", "band"),
     [
         (0, "none"),
@@ -115,6 +155,19 @@ def test_another_network_rule_does_not_confirm_self_network(make_finding):
     crowd = make_finding(rule="same_ip_leads", family="network", factor_ppm=480_000)
 
     assert score([own, crowd]).points == score([crowd]).points == 49
+
+
+@pytest.mark.parametrize(
+    ("changes", "points"),
+    [({}, 55), ({"factor_ppm": 1}, 55), ({"factor_ppm": 0, "fired": False}, 46), ({"rule": "same_ip_leads"}, 49)],
+    ids=["habit", "weak_habit", "forgiven_habit", "crowd"],
+)
+def test_habit_of_the_address_confirms_self_network(make_finding, changes, points):
+    """New people day after day from the partner's own address are no visitors."""
+    own = make_finding(rule="self_network", family="network", factor_ppm=550_000)
+    values = {"rule": "same_ip_repeat", "family": "network", "factor_ppm": 480_000} | changes
+
+    assert score([own, make_finding(**values)]).points == points
 
 
 def test_another_family_confirms_self_network(make_finding):
@@ -213,9 +266,22 @@ def test_families_join_like_independent_signs(make_finding, factors_ppm):
 
     points = score(found).points
 
-    lifted = any(f.factor_ppm and f.family not in CAPPED_FAMILIES for f in found)
     expected = 100 * (1 - honest)
-    assert points == pytest.approx(expected if lifted else min(expected, 60), abs=1.0001)
+    if sum(ppm >= 250_000 for ppm in factors_ppm) < 2 and max(factors_ppm) < 485_000:
+        expected = min(expected, 49)
+    if not any(f.factor_ppm and f.family not in CAPPED_FAMILIES for f in found):
+        expected = min(expected, 60)
+    assert points == pytest.approx(expected, abs=1.0001)
+
+
+@given(st.lists(findings(), max_size=12))
+def test_no_case_without_a_second_witness_or_a_strong_finding(found):
+    worst = {}
+    for finding in found:
+        worst[finding.family] = max(worst.get(finding.family, 0), finding.factor_ppm)
+
+    if sum(ppm >= WITNESS_FROM_PPM for ppm in worst.values()) < 2 and max(worst.values(), default=0) < STRONG_FROM_PPM:
+        assert score(found).points <= UNCONFIRMED_POINTS_MAX
 
 
 def test_every_order_of_the_same_findings_gives_one_explanation(make_finding):

@@ -86,11 +86,11 @@ def test_conversion_without_click_or_partner_is_silent(make_facts, make_subject,
     assert RULE.evaluate(make_facts(make_subject(click=click, partner_id=None)), Config()) == []
 
 
-def test_habit_of_loads_holds_the_partner(judge_totals):
+def test_habit_of_loads_is_a_case_that_says_how_many(judge_totals):
     (finding,) = judge_totals({"image": 412}, hits=500)
 
     assert finding.factor_ppm == 850_000
-    assert finding.holds_partner
+    assert score([finding]).band == "priority"
     assert finding.params == {"count": 412, "hits": 500}
     assert finding.evidence["loads_image"] == 412
 
@@ -138,3 +138,28 @@ def test_habit_speaks_of_conversions_with_a_click_of_the_month(judge_totals, mak
 
     assert finding.compared == ("cnv_0001",)
     assert finding.holds_compared
+
+
+@pytest.mark.parametrize(
+    ("dests", "compared", "partner"),
+    [
+        ((None, None), ("cnv_0001", "cnv_0002"), True),
+        ((None, "document"), ("cnv_0001",), False),
+        ((None, "image"), ("cnv_0001", "cnv_0002"), False),
+        (("image", "empty"), ("cnv_0001", "cnv_0002"), False),
+        (("document", "document"), (), False),
+        ((), (), False),
+    ],
+    ids=["nobody_tells", "one_followed", "one_loaded", "all_tell", "all_followed", "no_conversions"],
+)
+def test_partner_is_held_only_where_no_click_tells_its_destination(
+    judge_totals, make_record, now_ms, dests, compared, partner
+):
+    """Whoever followed a link by hand is left alone; a click that tells lets us hold its conversion instead."""
+    leads = [make_record(n, click_at_ms=now_ms - DAY_MS, click_dest=dest) for n, dest in enumerate(dests, start=1)]
+
+    (finding,) = judge_totals({"image": 50}, leads=leads)
+
+    assert finding.compared == compared
+    assert finding.holds_compared
+    assert finding.holds_partner is partner

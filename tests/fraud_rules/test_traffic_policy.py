@@ -42,7 +42,7 @@ def test_bought_click_is_a_policy_note(judge_link, param):
     (finding,) = judge_link(f"https://shop.example/?via=ANNA&{param}=Cj0KCQ")
 
     assert finding.family == "policy"
-    assert finding.factor_ppm == 450_000
+    assert finding.factor_ppm == 300_000
     assert score([finding]).band == "note"
     assert finding.params["param"] == param
 
@@ -162,7 +162,7 @@ def test_lines_of_a_leaked_code(judge_code, uses, unclicked, usual_ppm, fires):
 
     assert bool(found) is fires
     if fires:
-        assert found[0].factor_ppm == 450_000
+        assert found[0].factor_ppm == 300_000
         assert score(found).band == "note"
         assert found[0].cluster_key == "code:ANNA10"
         assert found[0].compared == ("cnv_1", "cnv_2")

@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from fraud_rules.registry import RULES
 from fraud_rules.rule import Rule, RuleConfig
 from fraud_rules.types import PPM
 from tracker.fraud.replay.run import replay
@@ -262,3 +263,22 @@ def test_shares_of_a_finding_multiply_to_what_counts():
     row = replay(lines(lead("L1")), rules=[rule("damped", evaluate=damped)]).findings[0]
 
     assert (row.weight, row.strength) == (0.6, 0.2)
+
+
+@pytest.mark.parametrize(("share", "flagged"), [(1, 0), (0.1, 1)], ids=["shops_own_script", "rare"])
+def test_a_fetch_is_a_sign_only_where_it_is_rare(share, flagged):
+    every = round(1 / share)
+    clicks = [
+        {
+            "type": "click",
+            "click_id": f"c{number}",
+            "partner_id": "a",
+            "headers": {"sec-fetch-dest": "empty" if number % every == 0 else "document"},
+        }
+        for number in range(200)
+    ]
+    last = lead("L1", click_id="c190")
+
+    result = replay(lines(*clicks, last), rules=[each for each in RULES if each.id == "stuffed_click"])
+
+    assert len([row for row in result.findings if row.subject == "L1"]) == flagged

@@ -17,7 +17,7 @@ from fraud_rules.identity import email_keys, phone_digits
 from fraud_rules.learning import Lesson, learn, scales_of
 from fraud_rules.registry import RULES
 from fraud_rules.rule import Rule, RuleConfig
-from fraud_rules.types import Finding, Forgeries, PartnerLogin, weightiest_first
+from fraud_rules.types import ClickFacts, Finding, Forgeries, PartnerLogin, weightiest_first
 from ingest.enrich import read_agent
 from tracker.fraud.replay.book import Book
 from tracker.fraud.replay.lines import (
@@ -38,6 +38,10 @@ from tracker.fraud.replay.lines import (
 from tracker.fraud.replay.networks import NetworkMap, Place
 from tracker.fraud.replay.output import ErrorRow, ReplayResult, summarize
 from tracker.fraud.replay.read import device_key, instant_ms, read_click, read_subject
+
+FETCHED = "empty"
+FETCHES_KNOWN_FROM = 50  # clicks of a program from which its usual way of reporting them is known
+FETCHES_USUAL_PERCENT = 30
 
 _CONFIRMING = frozenset({"fraud", "policy"})
 
@@ -69,6 +73,7 @@ class _Replay:
         self.programs: dict[str, ProgramHistory] = {}
         self.click_programs: dict[str, str] = {}
         self.seen: dict[tuple[str, str, str], bytes] = {}
+        self.fetches: dict[str, list[int]] = {}
         self.lessons: list[Lesson] = []
         self.scales: dict[str, int] = {}
         self.partner_scales: dict[str, int] = {}
@@ -161,6 +166,7 @@ class _Replay:
         click = read_click(line, self._place(line.ip))
         if self._is_repeated("click", line.program_id, line.click_id, line):
             return
+        click = self._without_own_fetch(click)
         self.click_programs.setdefault(line.click_id, line.program_id)
         self._program(line.program_id).add_click(click)
         judgement = judge_click(click, self.rules, configs=self.configs)
@@ -170,6 +176,18 @@ class _Replay:
             self.book.scores[line.click_id] = judgement.score.points
         if line.partner_id is not None:
             self.restless.add((line.program_id, line.partner_id))
+
+    def _without_own_fetch(self, click: ClickFacts) -> ClickFacts:
+        """Take a fetch for no sign where they are usual: a shop's own script reports clicks so."""
+        if click.fetch_dest is None:
+            return click
+        told = self.fetches.setdefault(click.program_id, [0, 0])
+        told[0] += 1
+        told[1] += click.fetch_dest == FETCHED
+        is_usual = told[0] < FETCHES_KNOWN_FROM or told[1] * 100 >= told[0] * FETCHES_USUAL_PERCENT
+        if click.fetch_dest != FETCHED or not is_usual:
+            return click
+        return msgspec.structs.replace(click, fetch_dest=None)
 
     def _take_conversion(self, line: LeadLine | SaleLine) -> None:
         kind = "sale" if isinstance(line, SaleLine) else "lead"

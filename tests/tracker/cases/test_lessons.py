@@ -18,9 +18,9 @@ DAY = 86_400_000
 
 @pytest.fixture
 def terms(world):
-    """Publish terms of the world's program."""
+    """Publish further terms of the world's program, which has a version already."""
 
-    def publish(version=1, **changes):
+    def publish(version, **changes):
         settings = msgspec.structs.replace(owned_settings(default_settings(), world.program_id), **changes)
         values = {"version": version, "effective_from_ms": T0, "settings": msgspec.to_builtins(settings)}
         world.write(
@@ -29,7 +29,6 @@ def terms(world):
             )
         )
 
-    publish()
     return publish
 
 

@@ -79,9 +79,7 @@ def findings_of_case(
     shown = {each.finding_id for each in found}
     # What counts into the scores though it is about others, or about the partner of another case.
     for rows in standing_on(conn, conversion_ids).values():
-        found += [
-            each for each in rows if each.finding_id not in shown and each.enrollment_id in {None, enrollment_id}
-        ]
+        found += [each for each in rows if each.finding_id not in shown and each.enrollment_id in {None, enrollment_id}]
         shown |= {each.finding_id for each in rows}
     return found
 

@@ -177,12 +177,6 @@ def unseen_worlds() -> dict[int, World]:
     return {seed: simulate(Parameters(seed=seed, unseen=True)) for seed in (1, 2)}
 
 
-@pytest.fixture(params=["known-1", "known-2", "unseen-1"])
-def world(request, worlds, unseen_worlds) -> World:
-    kind, _, seed = request.param.partition("-")
-    return (worlds if kind == "known" else unseen_worlds)[int(seed)]
-
-
 SECTIONS = frozenset(Facts.__struct_fields__) - {"subject"}
 
 

@@ -68,6 +68,13 @@ def test_a_seed_gives_the_same_bytes_in_every_process():
     assert len(digests) == 1
 
 
+@pytest.fixture(params=["known-1", "known-2", "unseen-1"])
+def world(request, worlds, unseen_worlds):
+    """Worlds of known and unseen schemes, in place of the installation other tests call so."""
+    kind, _, seed = request.param.partition("-")
+    return (worlds if kind == "known" else unseen_worlds)[int(seed)]
+
+
 def test_another_seed_gives_another_world(worlds):
     digests = {hashlib.sha256(b"".join(map(encode, world.lines))).hexdigest() for world in worlds.values()}
 

@@ -55,7 +55,12 @@ def age_days(case: CaseRow, now_ms: int) -> int:
 
 
 def _remind(conn: Connection, case: CaseRow, *, now_ms: int) -> None:
-    """Tell the newest age that was not told; after a pause of the server older ones would only be noise."""
+    """Tell the newest age that was not told; after a pause of the server older ones would only be noise.
+
+    A random check holds nothing, so nobody waits for it until its partner was asked or has appealed.
+    """
+    if case.kind == "audit" and case.status not in {"waiting_partner", "appealed"}:
+        return
     age = age_days(case, now_ms)
     reached = max((days for days in REMINDED_AFTER if days <= age), default=0)
     if reached <= case.reminded_days:

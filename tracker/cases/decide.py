@@ -144,10 +144,15 @@ def restorable(case: CaseRow, covered: Sequence[CoveredConversion]) -> list[Cove
 
 def ruling(verdicts: Sequence[VerdictRow]) -> VerdictRow | None:
     """Return the newest verdict that decided and was not undone, None where there is none; oldest come first."""
+    left = rulings(verdicts)
+    return left[-1] if left else None
+
+
+def rulings(verdicts: Sequence[VerdictRow]) -> list[VerdictRow]:
+    """Return the verdicts that decided and were not undone, in the order given."""
     undone = {verdict.undoes for verdict in verdicts if verdict.undoes is not None}
     idle = POSTPONING | {"undo"}
-    left = [verdict for verdict in verdicts if verdict.action not in idle and verdict.verdict_id not in undone]
-    return left[-1] if left else None
+    return [verdict for verdict in verdicts if verdict.action not in idle and verdict.verdict_id not in undone]
 
 
 def status_restored(conversion: CoveredConversion) -> str:

@@ -15,7 +15,7 @@ from fraud_rules.engine import Judgement
 from fraud_rules.scoring import REVIEW_FROM, Score, score
 from fraud_rules.types import Finding, Subject
 from tracker.audit.store import record
-from tracker.cases import standing_store, store
+from tracker.cases import partner_store, standing_store, store
 from tracker.cases.standing_store import Judged
 from tracker.cases.types import CaseRow, CasesOpened, FindingRow
 from tracker.conversions.store import set_status
@@ -178,7 +178,7 @@ def _unjudged(rows: Sequence[FindingRow], judged: Sequence[Judged], *, enrollmen
     mine = [each for each in judged if each.enrollment_id == enrollment_id]
     facts = {each.cluster_key for each in mine}
     last_ms = max((each.decided_at_ms for each in mine), default=-1)
-    is_whole = store.partner_cluster(enrollment_id) in facts
+    is_whole = partner_store.partner_cluster(enrollment_id) in facts
     return [
         row
         for row in rows

@@ -12,7 +12,7 @@ from fraud_rules.cases import Placement
 from fraud_rules.engine import Judgement
 from fraud_rules.scoring import REVIEW_FROM
 from fraud_rules.types import Finding, Subject
-from tracker.cases import standing_store, store
+from tracker.cases import partner_store, standing_store, store
 from tracker.cases.opening import extend, finding_rows, new_case, rescore, save_found, well_formed
 from tracker.cases.types import CaseRow, PartnerOpened
 
@@ -38,7 +38,7 @@ def open_partner_case(
     call it again while `is_left`. Equal evidence found again changes nothing.
     """
     judgement = well_formed(judgement)
-    stored = store.partner_findings(conn, enrollment_id, livemode=livemode)
+    stored = partner_store.partner_findings(conn, enrollment_id, livemode=livemode)
     about = Subject(
         conversion_id=enrollment_id,
         kind="lead",
@@ -53,7 +53,7 @@ def open_partner_case(
     ]
     touched = save_found(conn, rows, stored=stored)
     fired = [finding for finding in judgement.findings if finding.fired and finding.factor_ppm > 0]
-    cluster_key = store.partner_cluster(enrollment_id)
+    cluster_key = partner_store.partner_cluster(enrollment_id)
     undecided = store.undecided_case(conn, enrollment_id, livemode=livemode, cluster_key=cluster_key)
     if judgement.score.points < review_from:
         rescore(conn, touched, review_from=review_from, now_ms=now_ms, actor=actor)
@@ -103,7 +103,7 @@ def _held_by(
             limit=COVERED_AT_ONCE + 1,
         )
     compared = list(dict.fromkeys(each for finding in fired if finding.holds_compared for each in finding.compared))
-    fact = (enrollment_id, store.partner_cluster(enrollment_id))
+    fact = (enrollment_id, partner_store.partner_cluster(enrollment_id))
     judged = standing_store.judged_facts(conn, compared)
     covered = set() if case is None else set(store.covered_ids(conn, case.case_id))
     places = standing_store.places_of(conn, compared)

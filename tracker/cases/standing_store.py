@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
 from tracker.cases.finding_rows import as_finding
+from tracker.cases.partner_store import partner_cluster
 from tracker.cases.tables import case_conversions, cases, findings, findings_compared
 from tracker.cases.types import FindingRow
 from tracker.conversions.tables import conversions
@@ -118,7 +119,7 @@ def conversions_of_partner(
         .where(
             case_conversions.c.conversion_id == conversions.c.conversion_id,
             cases.c.enrollment_id == enrollment_id,
-            cases.c.cluster_key == f"partner:{enrollment_id}",
+            cases.c.cluster_key == partner_cluster(enrollment_id),
             (cases.c.status == "decided") | (cases.c.case_id == case_id),
         )
     )

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, inser
 from tracker.cases import talk_store
 from tracker.cases.decide import ruling
 from tracker.cases.finding_rows import as_finding, finding_values
+from tracker.cases.partner_store import findings_of_partner_cases
 from tracker.cases.standing_store import standing_on
 from tracker.cases.tables import case_conversions, cases, findings, verdicts
 from tracker.cases.types import (
@@ -61,18 +62,6 @@ def save_findings(conn: Connection, new: Sequence[FindingRow]) -> list[str]:
     return saved
 
 
-def partner_cluster(enrollment_id: str) -> str:
-    """Return the fact a case about a partner as a whole is over."""
-    return f"partner:{enrollment_id}"
-
-
-def partner_findings(conn: Connection, enrollment_id: str, *, livemode: bool) -> list[FindingRow]:
-    """Return the findings about a partner as a whole, those that weigh most first."""
-    query = select(findings).where(findings.c.enrollment_id == enrollment_id, findings.c.livemode == livemode)
-    found = [as_finding(row) for row in conn.execute(query)]
-    return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
-
-
 def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[FindingRow]:
     """Return the findings about the conversions, those that weigh most first."""
     found: list[FindingRow] = []
@@ -80,6 +69,19 @@ def findings_of(conn: Connection, conversion_ids: Iterable[str]) -> list[Finding
         query = select(findings).where(findings.c.conversion_id.in_(ids))
         found += [as_finding(row) for row in conn.execute(query)]
     return sorted(found, key=lambda row: (-row.finding.factor_ppm, row.finding.rule, row.finding_id))
+
+
+def findings_of_case(
+    conn: Connection, case_id: str, conversion_ids: Sequence[str], *, enrollment_id: str
+) -> list[FindingRow]:
+    """Return all that speaks in a case over these conversions: of its partner as a whole, of them, of others."""
+    found = findings_of_partner_cases(conn, [case_id]).get(case_id, []) + findings_of(conn, conversion_ids)
+    shown = {each.finding_id for each in found}
+    # What counts into the scores though it is about others, or about the partner of another case.
+    for rows in standing_on(conn, conversion_ids).values():
+        found += [each for each in rows if each.finding_id not in shown and each.enrollment_id in {None, enrollment_id}]
+        shown |= {each.finding_id for each in rows}
+    return found
 
 
 def insert_case(conn: Connection, case: CaseRow) -> None:
@@ -255,20 +257,12 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
         return None
     covered = covered_conversions(conn, case_id)
     ids = [conversion.conversion_id for conversion in covered]
-    found = findings_of(conn, ids)
-    shown = {each.finding_id for each in found}
-    # What counts into the scores though it is about others.
-    for rows in standing_on(conn, ids).values():
-        found += [each for each in rows if each.enrollment_id is None and each.finding_id not in shown]
-        shown |= {each.finding_id for each in rows}
-    if row.cluster_key == partner_cluster(row.enrollment_id):
-        found = partner_findings(conn, row.enrollment_id, livemode=row.livemode) + found
     return CaseView(
         case=_case(row),
         program_name=row.program_name,
         partner_id=row.partner_id,
         partner_name=row.partner_name,
-        findings=tuple(found),
+        findings=tuple(findings_of_case(conn, case_id, ids, enrollment_id=row.enrollment_id)),
         conversions=tuple(covered),
         commissions=tuple(ledger.commissions_of_conversions(conn, ids, now_ms=now_ms)),
         verdicts=tuple(verdicts_of(conn, case_id)),
@@ -391,10 +385,19 @@ def _headlines(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[Find
     best = select(query).where(query.c.place == 1).order_by(query.c.factor_ppm.desc(), query.c.finding_id)
     found: dict[str, list[FindingRow]] = {}
     for row in conn.execute(best):
-        headline = found.setdefault(row.case_id, [])
-        if len(headline) < HEADLINES:
-            headline.append(as_finding(row))
-    return found
+        found.setdefault(row.case_id, []).append(as_finding(row))
+    for case_id, rows in findings_of_partner_cases(conn, case_ids).items():
+        whole = [row for row in rows if row.finding.factor_ppm > 0]
+        found[case_id] = _each_rule_once([*whole, *found.get(case_id, [])])
+    return {case_id: rows[:HEADLINES] for case_id, rows in found.items()}
+
+
+def _each_rule_once(rows: Iterable[FindingRow]) -> list[FindingRow]:
+    """Return the weightiest finding of each rule, of equal ones that about the partner first."""
+    best: dict[str, FindingRow] = {}
+    for row in sorted(rows, key=lambda each: (-each.finding.factor_ppm, each.enrollment_id is None, each.finding_id)):
+        best.setdefault(row.finding.rule, row)
+    return list(best.values())
 
 
 def _at_stake(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:

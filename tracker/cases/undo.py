@@ -19,6 +19,7 @@ from tracker.conversions import store as conversions
 from tracker.conversions.booking import transfers_due, transfers_to_restore
 from tracker.db.database import Database
 from tracker.db.ids import new_id
+from tracker.fraud.lessons import store as lessons
 from tracker.ledger import store as ledger
 from tracker.ledger.types import NewTransfer
 from tracker.partners import store as partners
@@ -65,7 +66,8 @@ def undo(conn: Connection, case_id: str, *, actor: str, now_ms: int) -> ReviewRe
     restored = _restored(case, effects, actor=actor, now_ms=now_ms)
     store.update_case(conn, restored)
     store.insert_verdict(conn, taken_back)
-    statuses, transfers = _restore_conversions(conn, verdict, effects, taken_back)
+    lessons.outdate(conn, case.program_id)
+    statuses, transfers = _restore_conversions(conn, case, effects, verdict=verdict, taken_back=taken_back)
     for each in store.covered_ids(conn, case.case_id):
         freeze_new_lines(conn, each, now_ms=now_ms, actor=actor)
     if effects.enrollment_before is not None:
@@ -145,7 +147,7 @@ def _restored(case: CaseRow, effects: Effects, *, actor: str, now_ms: int) -> Ca
 
 
 def _restore_conversions(
-    conn: Connection, verdict: VerdictRow, effects: Effects, taken_back: VerdictRow
+    conn: Connection, case: CaseRow, effects: Effects, *, verdict: VerdictRow, taken_back: VerdictRow
 ) -> tuple[dict[str, str], list[NewTransfer]]:
     """Give the conversions their statuses back and book what the verdict took from them; return both.
 
@@ -159,7 +161,7 @@ def _restore_conversions(
         if each.status == "rejected" and each.other_rejections:
             continue
         status = effects.statuses.get(each.conversion_id, each.status)
-        if not is_against and status in REVIEWABLE | {"rejected"}:
+        if case.kind != "audit" and not is_against and status in REVIEWABLE | {"rejected"}:
             status = "in_review"  # Whatever other cases did meanwhile: this one covers it again.
         if status != each.status:
             statuses[each.conversion_id] = status

@@ -17,6 +17,7 @@ from fraud_rules.types import ClickFacts, PartnerLogin, Subject
 from tracker.clicks import store as clicks
 from tracker.clicks.types import AgentRow, ClickRow
 from tracker.conversions.tables import conversions, customers
+from tracker.fraud.facts.subject import client_signs
 from tracker.ledger.store import chunks
 from tracker.partners.tables import enrollments, partner_logins, partners
 from tracker.programs import store as programs
@@ -176,7 +177,7 @@ def _cards(conn: Connection, program_id: str) -> Iterator[PartnerCard]:
     program = programs.get_program(conn, program_id)
     allows = program is not None and program.settings.allow_own_purchases
     query = (
-        select(enrollments.c.enrollment_id, enrollments.c.allow_own_purchases, partners)
+        select(enrollments.c.enrollment_id, enrollments.c.allow_own_purchases, enrollments.c.payment_key, partners)
         .join(partners, partners.c.partner_id == enrollments.c.partner_id)
         .where(enrollments.c.program_id == program_id)
         .order_by(enrollments.c.enrollment_id)
@@ -190,6 +191,7 @@ def _cards(conn: Connection, program_id: str) -> Iterator[PartnerCard]:
             emails=(row.email,),
             payout_emails=(row.payout_email,) if row.payout_email else (),
             phones=(digits,) if digits else (),
+            payment_keys=(row.payment_key,) if row.payment_key else (),
             allow_own_purchases=allows or row.allow_own_purchases,
         )
 
@@ -289,6 +291,7 @@ def _subject(row: Row[Any], customer: Row[Any] | None, *, keys: _Keys, agent: Ag
         ),
         visitor_id=row.visitor_id,
         device_key=row.visitor_id,
+        payment_key=row.payment_key,
         promo_code=row.promo_code,
         amount_minor=row.amount_minor,
         currency=row.currency,
@@ -300,6 +303,7 @@ def _subject(row: Row[Any], customer: Row[Any] | None, *, keys: _Keys, agent: Ag
         network_class=row.network_class or "unknown",
         agent_key=agent.agent_key if agent else None,
         agent=agent.text if agent else None,
+        signs=client_signs(row.signs, agent),
         is_bot=agent.is_bot if agent else False,
         bot_reason=agent.bot_reason if agent else None,
         source=source if isinstance(source, str) else None,

@@ -83,16 +83,21 @@ def _matter(conn: Connection, case: CaseRow, speech: Translator, *, now_ms: int)
     if case.status == "decided" and (verdict is None or verdict.at_ms < now_ms - SHOWN_DAYS * DAY_MS):
         return None
     question = standing.question
+    is_against = verdict is not None and verdict.action in AGAINST
+    said = talk_store.messages_of(conn, case.case_id)
+    # A random check holds nothing; its partner hears of it when asked, or when money was taken back.
+    if case.kind == "audit" and question is None and not is_against and not said:
+        return None
     return Matter(
         case_id=case.case_id,
         since_ms=case.appealed_at_ms or case.opened_at_ms,
-        held=_held(conn, case, verdict),
+        held=[] if case.kind == "audit" and verdict is None else _held(conn, case, verdict),
         question=speech.gettext(question.public_text) if question else "",
         answer_until_ms=case.postponed_until_ms if question else None,
-        said=talk_store.messages_of(conn, case.case_id),
+        said=said,
         verdict=speech.gettext(verdict.public_text) if verdict else "",
         verdict_at_ms=verdict.at_ms if verdict else None,
-        is_against=verdict is not None and verdict.action in AGAINST,
+        is_against=is_against,
         appeal_until_ms=standing.appeal_until_ms,
         appealed_at_ms=case.appealed_at_ms,
     )

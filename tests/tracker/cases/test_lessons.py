@@ -2,10 +2,13 @@
 
 import msgspec
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from fraud_rules.learning import SUGGESTS_FROM
+from tracker.cases.partner_opening import open_partner_case
+from tracker.conversions.tables import conversions
 from tracker.db.ids import new_id
+from tracker.fraud.figures import rule_figures
 from tracker.fraud.lessons import store
 from tracker.programs.check import owned_settings
 from tracker.programs.defaults import default_settings
@@ -18,9 +21,9 @@ DAY = 86_400_000
 
 @pytest.fixture
 def terms(world):
-    """Publish terms of the world's program."""
+    """Publish further terms of the world's program, which has a version already."""
 
-    def publish(version=1, **changes):
+    def publish(version, **changes):
         settings = msgspec.structs.replace(owned_settings(default_settings(), world.program_id), **changes)
         values = {"version": version, "effective_from_ms": T0, "settings": msgspec.to_builtins(settings)}
         world.write(
@@ -29,7 +32,6 @@ def terms(world):
             )
         )
 
-    publish()
     return publish
 
 
@@ -146,3 +148,85 @@ def test_a_verdict_that_was_overturned_is_counted_and_the_last_word_teaches():
         ("too_fast", False, False),
     ]
     assert store._appeals([case])["too_fast"] == store.Appealed(against=1, overturned=1)
+
+
+def test_an_undone_verdict_teaches_nothing(world, judged, make):
+    for _ in range(5):
+        judged(make.finding(), action="clear")
+    before = scales(world)
+    undone = judged(make.finding(), at_ms=T0 + 6)
+    judged(make.finding("too_fast", family="timing"), at_ms=T0 + 7)
+    assert scales(world)["self_email"] > before["self_email"]
+
+    world.undo(undone, now_ms=T0 + 8)
+
+    # The newest verdict is the same as before the undo, and yet the weights are learned anew.
+    assert scales(world) == before
+    assert learned(world).records["self_email"].verdicts == 5
+
+
+def test_an_undone_ruling_on_an_appeal_leaves_the_one_after_it_to_teach(world, judged, make):
+    case_id = judged(make.finding())
+    world.appeal(case_id, now_ms=T0 + 10)
+    world.verdict(case_id, "void", now_ms=T0 + 20)
+    world.undo(case_id, now_ms=T0 + 21)
+    world.verdict(case_id, "clear", now_ms=T0 + 22)
+
+    (case,) = world.read(lambda conn: store.judged_cases(conn, world.program_id, now_ms=T0 + 30))
+
+    assert case.verdicts == ("fraud", "legitimate")
+    assert learned(world, T0 + 30).appeals["self_email"] == store.Appealed(against=1, overturned=1)
+
+
+@pytest.fixture
+def partner_case(world, make):
+    """A case over the partner as a whole, and the sales its findings speak of."""
+
+    def opened(*rules, at_ms=T0 + 1):
+        ids = [world.sale() for _ in range(2)]
+        mine = conversions.c.conversion_id.in_(ids)
+        found = [
+            make.finding(
+                rule, 700_000, family="money", compared=tuple(sorted(ids)), holds_compared=True, cluster_key=None
+            )
+            for rule in rules
+        ]
+
+        def run(conn):
+            conn.execute(update(conversions).where(mine).values(enrollment_id=world.enrollment_id))
+            return open_partner_case(
+                conn,
+                program_id=world.program_id,
+                enrollment_id=world.enrollment_id,
+                livemode=True,
+                judgement=make.judgement(*found),
+                now_ms=at_ms,
+                actor="system:nightly",
+            )
+
+        return world.write(run).case_id
+
+    return opened
+
+
+def test_a_rule_about_partners_learns_from_the_case_it_opened(world, partner_case):
+    case_id = partner_case("refund_abuse")
+    (row,) = world.view(case_id).findings
+    world.verdict(case_id, "void", deciding_finding=row.finding_id)
+
+    record = learned(world).records["refund_abuse"]
+
+    assert (record.verdicts, record.decisive, record.confirmed_ppm) == (1, 1, 1_000_000)
+    figures = world.read(lambda conn: rule_figures(conn, world.program_id, since_ms=T0))
+    assert figures["refund_abuse"] == (1, 1)
+
+
+def test_what_was_found_about_a_partner_later_or_of_other_sales_is_another_cases_lesson(world, partner_case):
+    first = partner_case("refund_abuse")
+    world.verdict(first, "clear", now_ms=T0 + 5)
+    second = partner_case("cr_high", at_ms=T0 + 6)
+    world.verdict(second, "void", now_ms=T0 + 7)
+
+    judged = world.read(lambda conn: store.judged_cases(conn, world.program_id, now_ms=T0 + 10))
+
+    assert {case.case_id: set(case.factors) for case in judged} == {first: {"refund_abuse"}, second: {"cr_high"}}

@@ -6,7 +6,10 @@ from tracker.cases import store as cases_store
 from tracker.db.ids import new_id
 from tracker.fraud.checks.draw import SHARE_PPM, WEEK_MIN, in_drawing_order, rank, span_of, week_of
 from tracker.fraud.checks.store import find_checks, open_checks, tally
+from tracker.i18n.translator import translator_of
 from tracker.ledger.verify import verify_ledger
+from tracker.partners import store as partners
+from tracker.portal.matters import matters_of
 
 T0 = 1_760_000_000_000
 HOLD = 30 * 86_400_000
@@ -47,12 +50,16 @@ def test_weeks_begin_on_monday():
 def test_a_finished_week_has_at_least_two_checks_and_none_twice(world):
     for _ in range(5):
         world.sale()
+    ids = [each.line.transfer_id for each in world.commissions()]
+    # Ids are random, and one of a hundred draws a lot: take a key under which none of these does.
+    keys = (bytes([number]) * 32 for number in range(256))
+    key = next(key for key in keys if not any(is_taken for _, is_taken in in_drawing_order(ids, key)))
 
-    assert draw(world, after_the_week() - 1) == [], "the week is not over, and no lot fell"
-    drawn = draw(world, after_the_week())
+    assert draw(world, after_the_week() - 1, key) == [], "the week is not over, and no lot fell"
+    drawn = draw(world, after_the_week(), key)
     assert len(drawn) == WEEK_MIN
-    assert draw(world, after_the_week() + DAY) == []
-    assert draw(world, after_the_week() + 6 * 7 * DAY) == []
+    assert draw(world, after_the_week() + DAY, key) == []
+    assert draw(world, after_the_week() + 6 * 7 * DAY, key) == []
 
 
 def test_a_check_is_a_case_of_its_kind_that_holds_nothing(world):
@@ -126,3 +133,60 @@ def test_an_unsure_verdict_on_a_check_says_nothing(world, action):
 
     told = world.read(lambda conn: tally(conn, world.program_id, since_ms=0))
     assert (told.judged, told.waiting) == (0, 1)
+
+
+def matters(world, now_ms):
+    def read(conn):
+        enrollment = partners.get_enrollment(conn, world.enrollment_id)
+        return matters_of(conn, enrollment, translator_of("en"), now_ms=now_ms)
+
+    return world.read(read)
+
+
+def test_a_partner_hears_nothing_of_a_check_that_takes_nothing(world):
+    world.sale()
+    (case_id,) = draw(world, after_the_week())
+    assert matters(world, after_the_week()) == []
+
+    world.verdict(case_id, "clear", now_ms=after_the_week() + 1)
+    assert matters(world, after_the_week() + 2) == []
+
+
+def test_a_partner_hears_of_a_check_when_asked_or_when_money_is_taken_back(world):
+    world.sale()
+    (case_id,) = draw(world, after_the_week())
+
+    world.verdict(case_id, "ask", public_text="Who is it?", now_ms=after_the_week() + 1)
+    (asked,) = matters(world, after_the_week() + 2)
+    assert (asked.question, asked.held) == ("Who is it?", [])
+    world.answer(case_id, now_ms=after_the_week() + 3)
+    (answered,) = matters(world, after_the_week() + 4)
+    assert (answered.question, [each.text for each in answered.said]) == ("", ["By my newsletter."])
+
+    world.verdict(case_id, "void", now_ms=after_the_week() + 5)
+    (decided,) = matters(world, after_the_week() + 6)
+    assert (decided.is_against, [each.amount_minor for each in decided.held]) == (True, [-700])
+
+
+def test_nobody_is_reminded_of_a_check_before_somebody_waits_for_it(world):
+    world.sale()
+    (case_id,) = draw(world, after_the_week())
+
+    world.watch(after_the_week() + 40 * DAY)
+    assert [entry.action for entry in world.audit(case_id)] == ["case.drawn"]
+
+    world.verdict(case_id, "void", now_ms=after_the_week() + 40 * DAY)
+    world.appeal(case_id, now_ms=after_the_week() + 41 * DAY)
+    world.watch(after_the_week() + 45 * DAY)
+    assert world.audit(case_id)[-1].action == "case.reminded"
+
+
+def test_a_cleared_check_taken_back_holds_nothing_either(world):
+    conversion_id = world.sale()
+    (case_id,) = draw(world, after_the_week())
+    world.verdict(case_id, "clear", now_ms=after_the_week() + 1)
+
+    world.undo(case_id, now_ms=after_the_week() + 2)
+
+    assert world.statuses(conversion_id) == ["accepted"]
+    assert world.money(now_ms=after_the_week() + 3) == [("EUR", 0, 700, 0)]

@@ -1,12 +1,15 @@
 """What happened, read in bulk: the same conversions, clicks, sign-ins and refunds that judging one by one sees."""
 
 import pytest
+from sqlalchemy import update
 
 from fraud_rules.history.facts import facts_of
 from fraud_rules.history.program import PartnerCard, RefundRecord
 from fraud_rules.types import ClickFacts, Subject
 from ingest.address_keys import COMPARED_MS
+from tracker.conversions.tables import conversions
 from tracker.fraud.light_rows import _Keys, load_history, load_rows
+from tracker.partners.tables import enrollments
 
 DAY_MS = 86_400_000
 CUSTOMER = {"external_id": "c-1", "email": "i.petrov@gmail.com", "phone": "+7 912 345-67-89", "name": "Ivan Petrov"}
@@ -56,6 +59,24 @@ def test_history_answers_what_the_rules_ask(world):
 
     newest = list(past.conversions.values())[-1]
     assert len(facts_of(newest, past).host_leads) == 2
+
+
+def test_payments_and_what_browsers_say_are_read_from_their_columns(world):
+    paid = {"metadata": {"payment_fingerprint": "card-1"}}
+    first = world.track("sale", world.sale(external_id="A-1", customer=CUSTOMER) | paid).json()["id"]
+    world.track("sale", world.sale(external_id="A-2", customer=CUSTOMER))
+    told = {"platform": "Windows", "has_language": False, "http_version": "1.1"}
+    with_signs = conversions.c.conversion_id == first
+    world.write(lambda conn: conn.execute(update(conversions).where(with_signs).values(signs=told)))
+    world.write(lambda conn: conn.execute(update(enrollments).values(payment_key="own-key")))
+
+    rows = rows_of(world)
+
+    one, other = of_kind(rows, Subject)
+    assert one.payment_key
+    assert (one.signs.platform, one.signs.has_language, one.signs.http_version) == ("Windows", False, "1.1")
+    assert (other.payment_key, other.signs) == (None, None)
+    assert [card.payment_keys for card in of_kind(rows, PartnerCard)] == [("own-key",)]
 
 
 def test_modes_spans_and_limits_are_kept_apart(world):

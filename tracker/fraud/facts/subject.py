@@ -1,6 +1,6 @@
 """The conversion being judged, as the rules see it: its row, its customer, its browser and its credited click."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -82,7 +82,7 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None, *, m
         masked_ip=row.masked_ip,
         agent_key=agent.agent_key if agent else None,
         agent=agent.text if agent else None,
-        signs=_signs(row, agent),
+        signs=client_signs(row.signs, agent),
         is_bot=agent.is_bot if agent else False,
         bot_reason=agent.bot_reason if agent else None,
         source=row.source,
@@ -125,18 +125,18 @@ def network_class(stored: str | None) -> NetworkClass:
     return next((each for each in NETWORK_CLASSES if each == stored), "unknown")
 
 
-def _signs(row: ConversionRow, agent: AgentRow | None) -> ClientSigns | None:
+def client_signs(signs: Mapping[str, Any] | None, agent: AgentRow | None) -> ClientSigns | None:
     """Return what the browser said of itself; a server's report tells nothing of its customer's headers."""
-    if row.signs is None:
+    if signs is None:
         return None
     name, _, major = (agent.browser if agent else "").rpartition(" ")
     return ClientSigns(
-        platform=row.signs.get("platform"),
+        platform=signs.get("platform"),
         system=agent.agent_key.removeprefix(f"{agent.browser} ") if agent else None,
         browser=name or None,
         browser_major=int(major) if major.isdecimal() and len(major) < 6 else None,
-        has_language=row.signs.get("has_language"),
-        http_version=row.signs.get("http_version"),
+        has_language=signs.get("has_language"),
+        http_version=signs.get("http_version"),
     )
 
 

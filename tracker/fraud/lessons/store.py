@@ -9,12 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from fraud_rules.learning import HALF_LIFE_MS, Lesson, RuleRecord, learn, scales_of
 from fraud_rules.rule import Rule, RuleConfig, configs_in_force
+from tracker.cases.decide import rulings
+from tracker.cases.partner_store import findings_of_partner_cases
 from tracker.cases.tables import case_conversions, cases, findings, verdicts
+from tracker.cases.types import VerdictRow
 from tracker.clicks.store import upsert
+from tracker.db.rows import as_struct
 from tracker.fraud.lessons.tables import learned_weights
 from tracker.fraud.rules import rules_in_force
 from tracker.instants import DAY_MS
@@ -28,6 +32,7 @@ CONFIRMING = frozenset({"fraud", "policy"})
 SAYING_NOTHING = frozenset({"unsure"})
 UNWEIGHED_PPM = 500_000  # a rule without a weight of its own starts between yes and no
 HORIZON_MS = 6 * HALF_LIFE_MS  # a verdict counts a sixty-fourth by then
+_NO_DAY = -1
 CASES_MAX = 20_000  # newest decided cases that are looked at
 
 
@@ -98,6 +103,12 @@ def records_of(conn: Connection, program: Program, *, now_ms: int) -> Learned:
     return Learned(
         records=learn(lessons_of(judged), prior_ppm=weights_of(program), now_ms=now_ms), appeals=_appeals(judged)
     )
+
+
+def outdate(conn: Connection, program_id: str) -> None:
+    """Have a program's weights computed anew at the next judgement: a verdict they may rest on was taken back."""
+    mine = learned_weights.c.program_id == program_id
+    conn.execute(update(learned_weights).where(mine).values(day=_NO_DAY))
 
 
 def suggested_off(conn: Connection) -> dict[str, list[str]]:
@@ -177,22 +188,26 @@ def _known(conn: Connection, program_id: str) -> tuple[Any, int, int | None]:
     return conn.execute(stored).first(), int(row[1] or 0), row[0]
 
 
-def _verdicts(conn: Connection, case_ids: Iterable[str]) -> dict[str, list[Any]]:
-    """Return the verdicts that stood, oldest first, by case: what was taken back is not among them."""
-    found: dict[str, list[Any]] = defaultdict(list)
+def _verdicts(conn: Connection, case_ids: Iterable[str]) -> dict[str, list[VerdictRow]]:
+    """Return the verdicts that decided, oldest first, by case: what was taken back is not among them."""
+    found: dict[str, list[VerdictRow]] = defaultdict(list)
     for ids in chunks(case_ids):
         query = select(verdicts).where(verdicts.c.case_id.in_(ids))
         for row in conn.execute(query.order_by(verdicts.c.at_ms, verdicts.c.verdict_id)):
-            if row.action == "undo":
-                del found[row.case_id][-1:]
-            else:
-                found[row.case_id].append(row)
-    return found
+            found[row.case_id].append(as_struct(VerdictRow, row))
+    return {case_id: rulings(rows) for case_id, rows in found.items()}
 
 
 def _factors(conn: Connection, case_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Return what each rule weighed most in each case; what was forgiven or silenced weighs nothing and is left out."""
+    """Return what each rule weighed most in each case; what was forgiven or silenced weighs nothing and is left out.
+
+    A case over a partner as a whole has what was found about the partner beside what was about its conversions.
+    """
     found: dict[str, dict[str, int]] = defaultdict(dict)
+    for case_id, rows in findings_of_partner_cases(conn, case_ids).items():
+        for finding in (each.finding for each in rows if each.finding.factor_ppm > 0):
+            weighed = found[case_id]
+            weighed[finding.rule] = max(weighed.get(finding.rule, 0), finding.factor_ppm)
     for ids in chunks(case_ids):
         query = (
             select(case_conversions.c.case_id, findings.c.rule, func.max(findings.c.factor_ppm).label("factor_ppm"))
@@ -201,7 +216,8 @@ def _factors(conn: Connection, case_ids: Iterable[str]) -> dict[str, dict[str, i
             .group_by(case_conversions.c.case_id, findings.c.rule)
         )
         for row in conn.execute(query):
-            found[row.case_id][row.rule] = int(row.factor_ppm)
+            weighed = found[row.case_id]
+            weighed[row.rule] = max(weighed.get(row.rule, 0), int(row.factor_ppm))
     return found
 
 

@@ -25,6 +25,7 @@ SCOPES = {
         "GET /v1/events/{id}",
         "GET /v1/cases",
         "GET /v1/cases/{id}",
+        "GET /v1/reports/models",
     },
     "cases": {"POST /v1/cases/{id}/verdict"},
     None: {"GET /v1/openapi.json", "GET /v1/docs"},

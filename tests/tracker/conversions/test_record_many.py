@@ -67,7 +67,7 @@ def stored(conn: Connection) -> Any:
         fields = dict(row._mapping) | {
             "customer_id": names.get(row.customer_id),
             "agent_id": browsers.get(row.agent_id),
-            "jobs": waiting,
+            "jobs": sorted(waiting),
         }
         told.append({name: value for name, value in fields.items() if name not in ("conversion_id", "seq")})
     links = sorted((str(names[row.customer_id]), row.visitor_id) for row in conn.execute(select(identity_links)).all())
@@ -111,9 +111,13 @@ def test_together_or_one_by_one_is_the_same(world, drawn: list[dict[str, Any]]) 
     def one_by_one(conn: Connection) -> list[RecordOutcome]:
         return [record(conn, one.report, agent=one.agent, enricher=enricher) for one in reported]
 
-    assert seen_after(world, lambda conn: record_many(conn, reported, enricher=enricher)) == seen_after(
-        world, one_by_one
-    )
+    statuses, (told, facts, links) = seen_after(world, lambda conn: record_many(conn, reported, enricher=enricher))
+
+    alone, (told_alone, facts_alone, links_alone) = seen_after(world, one_by_one)
+    assert statuses == alone
+    for each, other in zip(told, told_alone, strict=True):
+        assert each == other
+    assert (facts, links) == (facts_alone, links_alone)
 
 
 def test_numbers_rise_in_the_order_of_the_reports(world) -> None:

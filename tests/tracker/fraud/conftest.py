@@ -178,7 +178,7 @@ def unseen_worlds() -> dict[int, World]:
 
 
 @pytest.fixture(params=["known-1", "known-2", "unseen-1"])
-def world(request, worlds, unseen_worlds) -> World:
+def labelled_world(request, worlds, unseen_worlds) -> World:
     kind, _, seed = request.param.partition("-")
     return (worlds if kind == "known" else unseen_worlds)[int(seed)]
 

@@ -74,16 +74,16 @@ def test_another_seed_gives_another_world(worlds):
     assert len(digests) == len(worlds)
 
 
-def test_every_line_has_the_fields_of_its_type_and_no_other(world):
-    for line in world.lines:
+def test_every_line_has_the_fields_of_its_type_and_no_other(labelled_world):
+    for line in labelled_world.lines:
         required, optional = FIELDS[line["type"]]
         fields = line.keys() - {"type", "at"}
         assert required <= fields <= required | optional, line
 
 
-def test_the_fields_hold_what_the_format_says(world):
+def test_the_fields_hold_what_the_format_says(labelled_world):
     known = set()
-    for line in world.lines:
+    for line in labelled_world.lines:
         assert datetime.fromisoformat(line["at"]).tzinfo is not None
         if line["type"] == "network":
             ipaddress.ip_network(line["prefix"])
@@ -103,14 +103,14 @@ def test_the_fields_hold_what_the_format_says(world):
     assert known == FIELDS.keys()
 
 
-def test_lines_are_ordered_and_speak_only_of_what_came_before(world):
+def test_lines_are_ordered_and_speak_only_of_what_came_before(labelled_world):
     seen = {"program_id": set(), "partner_id": set(), "click_id": set(), "external_id": set()}
-    instants = [line["at"] for line in world.lines]
-    kinds = [line["type"] for line in world.lines]
+    instants = [line["at"] for line in labelled_world.lines]
+    kinds = [line["type"] for line in labelled_world.lines]
 
     assert instants == sorted(instants)
     assert kinds.index("program") == kinds.count("network"), "networks come first"
-    for line in world.lines:
+    for line in labelled_world.lines:
         own = {"program": "program_id", "partner": "partner_id", "click": "click_id"}.get(line["type"], "external_id")
         for field in ("program_id", "partner_id", "click_id"):
             assert field == own or field not in line or line[field] in seen[field], line
@@ -121,31 +121,31 @@ def test_lines_are_ordered_and_speak_only_of_what_came_before(world):
             seen[own].add(line[own])
 
 
-def test_a_referred_conversion_comes_by_a_click_or_a_code(world):
-    clicks = {line["click_id"]: line for line in world.lines if line["type"] == "click"}
-    for line in world.lines:
+def test_a_referred_conversion_comes_by_a_click_or_a_code(labelled_world):
+    clicks = {line["click_id"]: line for line in labelled_world.lines if line["type"] == "click"}
+    for line in labelled_world.lines:
         if line["type"] in {"lead", "sale"} and "partner_id" in line and "lead_id" not in line:
             assert "click_id" in line or "promo_code" in line
             if "click_id" in line:
                 assert clicks[line["click_id"]]["partner_id"] == line["partner_id"]
 
 
-def test_labels_name_every_conversion_and_partner_and_nothing_else(world):
-    subjects = [label.subject for label in world.labels]
-    existing = {line["external_id"] for line in world.lines if line["type"] in {"lead", "sale"}}
-    existing |= {line["partner_id"] for line in world.lines if line["type"] == "partner"}
+def test_labels_name_every_conversion_and_partner_and_nothing_else(labelled_world):
+    subjects = [label.subject for label in labelled_world.labels]
+    existing = {line["external_id"] for line in labelled_world.lines if line["type"] in {"lead", "sale"}}
+    existing |= {line["partner_id"] for line in labelled_world.lines if line["type"] == "partner"}
 
     assert len(subjects) == len(set(subjects))
     assert set(subjects) == existing
-    for label in world.labels:
+    for label in labelled_world.labels:
         assert label.unit in existing
         assert label.is_fraud == (label.scheme is not None)
         assert not (label.scheme and label.confounder)
 
 
-def test_lines_tell_nothing_of_the_truth(world):
+def test_lines_tell_nothing_of_the_truth(labelled_world):
     names = [each.name for each in (*SCHEMES, *UNSEEN, *CONFOUNDERS)]
-    text = b"".join(map(encode, world.lines)).decode()
+    text = b"".join(map(encode, labelled_world.lines)).decode()
 
     assert not [name for name in names if name in text]
 

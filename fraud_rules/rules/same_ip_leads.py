@@ -206,7 +206,8 @@ def _weigh(subject: Subject, crowd: Crowd, *, history: HostHistory, is_over: boo
         fired=is_strong and is_surprising and not is_counter,
         evidence=_describe(subject, crowd, history=history) | odds,
         cluster_key=f"host:{subject.host_key}",
-        compared={lead.conversion_id for lead in crowd.leads},
+        # At night nobody of the crowd is the subject: the finding is about the partner and speaks of all of them.
+        compared={lead.conversion_id for lead in crowd.leads} | ({subject.conversion_id} if is_over else set()),
         holds_compared=True,
         clears_when=_CLEARS,
     )

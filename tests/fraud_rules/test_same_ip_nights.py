@@ -145,7 +145,6 @@ def test_night_speaks_of_the_whole_crowd(judge_night, make_evening):
     assert (finding.holds_compared, finding.holds_partner) == (True, False)
 
 
-@pytest.mark.xfail(strict=True, reason="the last to come stands in as the subject and is left out of `compared`")
 def test_last_of_the_crowd_is_held_with_the_others(judge_night, make_evening):
     (finding,) = judge_night(make_evening(4))
 

@@ -95,7 +95,11 @@ def judge_partner(
     )
     kept = [weigh(finding, scales or {}) for finding in kept]
     kept.sort(key=weightiest_first)
-    result = score(kept, review_from=review_from)
+    # What only states a share of the partner holds nothing; it must not confirm a note about somebody either.
+    stated = [finding for finding in kept if not finding.holds_compared and not finding.holds_partner]
+    held = [finding for finding in kept if finding.holds_compared or finding.holds_partner]
+    scores = [score(findings, review_from=review_from) for findings in (held, stated)]
+    result = max(scores, key=lambda each: each.points)
     return Judgement(findings=tuple(kept), suppressed=suppressed, errors=errors, score=result)
 
 

@@ -48,7 +48,7 @@ _HONEST_PAIRS: Final = (
     frozenset({"chromeos", "android"}),
 )
 
-_SIGNS: Final[dict[str, str]] = {
+SIGN_TITLES: Final[dict[str, str]] = {
     "platform": N_("its hint names another system than its agent"),
     "old": N_("its version is two years old"),
     "language": N_("it names no language"),
@@ -78,7 +78,7 @@ def evaluate(facts: Facts, config: Config) -> list[Finding]:
     found = _read(subject.signs, newest=newest, config=config)
     if len(found) < config.signs_min:
         return []
-    shown = dict(zip(("first", "second", "third"), (_SIGNS[sign] for sign in found), strict=False))
+    shown = dict(zip(("first", "second", "third"), (SIGN_TITLES[sign] for sign in found), strict=False))
     evidence: dict[str, Evidence] = {
         "signs": ", ".join(found),
         "platform": _fold(subject.signs.platform),

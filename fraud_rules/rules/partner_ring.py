@@ -21,7 +21,7 @@ REFERS = "refers"
 LINKS_MAX = 2_000  # edges looked at; a ring shows in far fewer
 CIRCLE_MAX = 6  # partners of a circle; longer ones are chance in a busy program
 
-_KIND_NAMES: dict[str, str] = {
+KIND_TITLES: dict[str, str] = {
     "payout": N_("payout details"),
     "phone": N_("phone"),
     "device": N_("device"),
@@ -65,7 +65,7 @@ def _judge_ring(facts: PartnerFacts, links: tuple[PartnerLink, ...], config: Con
     members = _component(facts.partner_id, strong)
     if len(members) < config.partners_min:
         return []
-    kinds = sorted({link.kind for link in strong if link.partner_id in members}, key=list(_KIND_NAMES).index)
+    kinds = sorted({link.kind for link in strong if link.partner_id in members}, key=list(KIND_TITLES).index)
     one, many = _RING if len(kinds) == 1 else _RING_MORE
     weak = kinds == ["host_agent"]
     return [
@@ -73,7 +73,7 @@ def _judge_ring(facts: PartnerFacts, links: tuple[PartnerLink, ...], config: Con
             facts,
             members,
             message=(one, many),
-            params={"by": _KIND_NAMES[kinds[0]], "also": _KIND_NAMES[kinds[-1]]},
+            params={"by": KIND_TITLES[kinds[0]], "also": KIND_TITLES[kinds[-1]]},
             evidence={"kind": "ring", "edges": ", ".join(kinds)},
             weight_ppm=config.weak_weight_ppm if weak else config.weight_ppm,
             config=config,

@@ -23,7 +23,7 @@ LOADS = frozenset({"image", "iframe", "frame", "script", "style", "object", "emb
 NAVIGATED = "document"  # how a person follows a link
 FETCHED = "empty"  # fetch() of a page's script: often a planted click, sometimes a link checker of an honest page
 
-_LOAD_NAMES: dict[str, str] = {
+LOAD_TITLES: dict[str, str] = {
     "image": N_("an image"),
     "iframe": N_("a frame"),
     "frame": N_("a frame"),
@@ -104,13 +104,13 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
 
 def _judge(click: ClickFacts, config: Config, *, message: str) -> list[Finding]:
     dest = (click.fetch_dest or "")[:DEST_MAX].strip().lower()
-    if dest not in _LOAD_NAMES or (dest == FETCHED and click.is_prefetch):
+    if dest not in LOAD_TITLES or (dest == FETCHED and click.is_prefetch):
         return []
     evidence: dict[str, Evidence] = {"fetch_dest": dest, "is_prefetch": click.is_prefetch}
     return [
         RULE.find(
             message=message,
-            params={"load": _LOAD_NAMES[dest]},
+            params={"load": LOAD_TITLES[dest]},
             translated=("load",),
             weight_ppm=config.fetched_weight_ppm if dest == FETCHED else config.weight_ppm,
             evidence=evidence,

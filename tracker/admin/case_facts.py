@@ -33,6 +33,7 @@ SIDES_MAX = 30  # customers held against the partner on one page
 EVENTS_MAX = 80  # entries of the timeline
 LOGIN_SPAN_MS = 7 * DAY_MS  # sign-ins beside the conversions that are shown
 LINES_MAX = 60  # ledger lines shown with their arithmetic
+SPOKEN_MAX = 10  # conversions a finding about the partner is shown with
 HISTORY_MAX = 40
 PREVIEWED: tuple[Action, ...] = ("clear", "reject", "pause", "ban")
 
@@ -99,7 +100,7 @@ def load_case_page(conn: Connection, case_id: str, *, now_ms: int, shows_contact
         "lines": lines,
         "previews": _previews(conn, view, now_ms=at_ms),
         "without": _without(view.findings),
-        "numbers": {each.conversion_id: each.external_id for each in view.conversions},
+        "numbers": {each.conversion_id: each.external_id for each in view.conversions} | _numbers_beyond(conn, view),
         "trail": trail,
         "people": users.emails_of(conn, user_ids(actors)),
     }
@@ -108,6 +109,12 @@ def load_case_page(conn: Connection, case_id: str, *, now_ms: int, shows_contact
 def user_ids(actors: Iterable[str | None]) -> set[str]:
     """Return the ids of the people among actors; an API key claims and judges too, and is nobody."""
     return {actor.removeprefix("user:") for actor in actors if actor is not None and actor.startswith("user:")}
+
+
+def _numbers_beyond(conn: Connection, view: CaseView) -> dict[str, str]:
+    """Return the shop's numbers of the first conversions that findings about the partner speak of beside the case's."""
+    spoken = [each for row in view.findings if row.conversion_id is None for each in row.finding.compared[:SPOKEN_MAX]]
+    return conversions.external_ids(conn, spoken, program_id=view.case.program_id, livemode=view.case.livemode)
 
 
 def _lines(conn: Connection, view: CaseView) -> list[PostedLine]:

@@ -1,7 +1,7 @@
 """A finding as a row of facts: what was looked at, the value here, what is normal, how much it weighs; pure.
 
 The page of a case calls it. Values come from the finding's own evidence and settings, so that the row says what was
-true then; a rule without a row of its own shows its evidence as it is.
+true then. What evidence is called and how it is written stands in `evidence_facts.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,27 +10,25 @@ from typing import NamedTuple
 from fraud_rules.sentences import write_sentence
 from fraud_rules.types import PPM, Finding
 from tracker.admin import labels
+from tracker.admin.evidence_facts import MATCH, measured, named_fact
 from tracker.cases.types import FindingRow
 from tracker.fraud.rules import rule_titles
 from tracker.i18n.catalog import translations
-from tracker.i18n.messages import mark
 from tracker.i18n.translator import Translator
-
-_MATCH: Mapping[str, str] = {
-    "exact": mark("the very address of the partner"),
-    "alias": mark("another spelling of the partner's address"),
-    "weak": mark("the partner's address with a +tag"),
-}
 
 
 class FactRow(NamedTuple):
-    """One row of the facts table; `weight_bps` is 0 where the sign was forgiven."""
+    """One row of the facts table; `weight_bps` is 0 where the sign was forgiven.
+
+    `details` are the names and values of all evidence that `here` and `normal` do not say.
+    """
 
     finding_id: str
     signal: str
     sentence: str
     here: str
     normal: str
+    details: tuple[tuple[str, str], ...]
     weight_bps: int
     is_forgiven: bool
     clears_when: str
@@ -38,10 +36,14 @@ class FactRow(NamedTuple):
 
 
 def fact_rows(rows: Iterable[FindingRow], speech: Translator) -> list[FactRow]:
-    """Return one row a rule and shared fact, the weightiest first: a crowd's members all say the same of it."""
+    """Return one row a rule and shared fact, the weightiest first: a crowd's members all say the same of it.
+
+    A finding about a partner as a whole is a row of its own: each kind of flood, each address is another fact.
+    """
     groups: dict[tuple[str, str, bool], list[FindingRow]] = {}
     for row in rows:
-        fact = row.finding.cluster_key or row.conversion_id or ""
+        is_whole = row.conversion_id is None
+        fact = row.finding_id if is_whole else row.finding.cluster_key or row.conversion_id or ""
         groups.setdefault((row.finding.rule, fact, _is_forgiven(row)), []).append(row)
     found = [_fact_row(group, speech) for group in groups.values()]
     return sorted(found, key=lambda fact: (fact.is_forgiven, -fact.weight_bps, fact.finding_id))
@@ -52,7 +54,8 @@ def _fact_row(group: list[FindingRow], speech: Translator) -> FactRow:
     row = max(group, key=lambda each: each.finding.factor_ppm)
     finding = row.finding
     catalogue = translations(speech.language)
-    here, normal = _VALUES.get(finding.rule, _raw)(finding, speech)
+    written = _VALUES.get(finding.rule)
+    here, normal, said = measured(finding, speech) if written is None else (*written(finding, speech), frozenset())
     title = rule_titles().get(finding.rule)
     return FactRow(
         finding_id=row.finding_id,
@@ -60,6 +63,7 @@ def _fact_row(group: list[FindingRow], speech: Translator) -> FactRow:
         sentence=write_sentence(finding, catalogue),
         here=here,
         normal=normal,
+        details=tuple(named_fact(finding, key, speech) for key in finding.evidence if key not in said),
         weight_bps=finding.factor_ppm * 100 // PPM * 100,
         is_forgiven=_is_forgiven(row),
         clears_when=catalogue.gettext(finding.clears_when),
@@ -89,7 +93,7 @@ def _int(finding: Finding, name: str) -> int:
 
 def _self_email(finding: Finding, speech: Translator) -> tuple[str, str]:
     match = str(finding.evidence.get("match", ""))
-    return labels.named(_MATCH, match, speech), speech.gettext("a mailbox of somebody else")
+    return labels.named(MATCH, match, speech), speech.gettext("a mailbox of somebody else")
 
 
 def _self_network(finding: Finding, speech: Translator) -> tuple[str, str]:
@@ -127,10 +131,6 @@ def _too_fast(finding: Finding, speech: Translator) -> tuple[str, str]:
 def _bot_agent(finding: Finding, speech: Translator) -> tuple[str, str]:
     agent = str(finding.evidence.get("agent") or "")
     return agent or speech.gettext("no name at all"), speech.gettext("a person's browser")
-
-
-def _raw(finding: Finding, _speech: Translator) -> tuple[str, str]:
-    return ", ".join(f"{name} = {value}" for name, value in finding.evidence.items()), "–"
 
 
 _VALUES: Mapping[str, Callable[[Finding, Translator], tuple[str, str]]] = {

@@ -7,12 +7,16 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tracker.admin.evidence import headline
 from tracker.admin.forms import Form
 from tracker.admin.paging import PAGE_SIZE, Pager, pager_of
 from tracker.admin.policy import action, page
 from tracker.admin.render import render
 from tracker.admin.visit import Visit
 from tracker.audit.store import list_entries
+from tracker.cases import store as case_store
+from tracker.cases import talk_store
+from tracker.cases.partner_store import findings_of_partner_cases
 from tracker.db.ids import IdError, canonical_id
 from tracker.i18n.messages import InputError, msg
 from tracker.instants import DAY_MS
@@ -213,6 +217,7 @@ async def show_partner(
         reasons=[reason for reason in REASONS if reason != "joined"],
         refused=refused,
         empty_form=Form(),
+        headline=lambda row: headline(row, visit.speech),
         private_link=private_link(
             settings.base_url, secret=visit.services.secret, partner_id=partner_id, now_ms=visit.now_ms
         )
@@ -246,7 +251,19 @@ def _enrollment_facts(conn: Connection, enrollment: Enrollment) -> dict[str, Any
         "sites": programs.sites_of(conn, enrollment.program_id),
         "links": links.links_of(conn, enrollment.enrollment_id),
         "promo_codes": links.promo_codes_of(conn, enrollment.enrollment_id),
+        "reviews": _reviews(conn, enrollment),
     }
+
+
+def _reviews(conn: Connection, enrollment: Enrollment) -> list[dict[str, Any]]:
+    """Return the undecided live cases about the enrollment; a random check suspects nobody and is none of them."""
+    ids = [
+        case.case_id
+        for case in talk_store.newest_cases_of(conn, enrollment.enrollment_id, livemode=True)
+        if case.status != "decided" and case.kind != "audit"
+    ]
+    whole = findings_of_partner_cases(conn, ids)
+    return [{"row": row, "is_whole": row.case.case_id in whole} for row in case_store.queue_rows_of(conn, ids)]
 
 
 async def _enrollment(visit: Visit) -> Enrollment:

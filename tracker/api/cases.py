@@ -40,6 +40,7 @@ from tracker.ledger.types import Status
 from tracker.partners.types import EnrollmentStatus
 
 _STATUSES: tuple[CaseStatus, ...] = get_args(CaseStatus)
+SPOKEN_MAX = 100  # conversions a finding names; a habit of a partner rests on thousands
 _ENGLISH = NullTranslations()  # the API speaks English; pages speak the reader's language
 
 
@@ -59,7 +60,7 @@ class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
     """A case as the queue shows it; the score goes to 100, instants are ISO 8601 in UTC."""
 
     id: str
-    kind: Literal["risk"]
+    kind: Literal["risk", "audit"]
     status: CaseStatus
     score: int
     partner_id: str
@@ -74,7 +75,10 @@ class ShownCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule found, in numbers and as a sentence; without a conversion it speaks of the partner as a whole."""
+    """What a rule found, in numbers and as a sentence; without a conversion it speaks of the partner as a whole.
+
+    `speaks_of`: further conversions it rests on, at most 100; `speaks_of_count` counts all of them.
+    """
 
     id: str
     conversion_id: str | None
@@ -84,6 +88,8 @@ class ShownFinding(msgspec.Struct, frozen=True, kw_only=True):
     factor_ppm: int
     evidence: dict[str, Any]
     sentence: str
+    speaks_of: list[str]
+    speaks_of_count: int
 
 
 class CoveredLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -359,6 +365,8 @@ def _show_finding(row: FindingRow) -> ShownFinding:
         factor_ppm=finding.factor_ppm,
         evidence=dict(finding.evidence),
         sentence=write_sentence(finding, _ENGLISH),
+        speaks_of=list(finding.compared[:SPOKEN_MAX]),
+        speaks_of_count=len(finding.compared),
     )
 
 

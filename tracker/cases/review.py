@@ -325,7 +325,9 @@ def _check_finding(conn: Connection, verdict: VerdictRow, loaded: Loaded) -> Non
     case, ids = loaded.case, [conversion.conversion_id for conversion in loaded.covered]
     found = store.findings_of_case(conn, case.case_id, ids, enrollment_id=case.enrollment_id)
     if verdict.deciding_finding not in {row.finding_id for row in found}:
-        message = f"Finding {verdict.deciding_finding} does not speak in case {verdict.case_id}; name one its page shows."
+        message = (
+            f"Finding {verdict.deciding_finding} does not speak in case {verdict.case_id}; name one its page shows."
+        )
         raise VerdictRefusedError("deciding_finding", message)
 
 

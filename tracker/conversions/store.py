@@ -18,6 +18,7 @@ from tracker.db.rows import as_struct, fields_of
 from tracker.instants import DAY_MS
 
 PAGE_MAX = 101  # rows a list gives at once: a page of 100 and one that tells of the next
+_IDS_AT_ONCE = 500  # ids in one IN list
 REFUNDS_MAX = 1000  # refunds of one sale that are looked at
 
 
@@ -184,6 +185,20 @@ def names_of_customers(conn: Connection, customer_ids: Iterable[str]) -> dict[st
         return {}
     rows = conn.execute(select(customers).where(customers.c.customer_id.in_(wanted)))
     return {row.customer_id: _customer(row) for row in rows}
+
+
+def external_ids(conn: Connection, conversion_ids: Iterable[str], *, program_id: str, livemode: bool) -> dict[str, str]:
+    """Return the shop's numbers of those of the conversions that exist in the program and mode, by id."""
+    found: dict[str, str] = {}
+    wanted = list(dict.fromkeys(conversion_ids))
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        query = select(conversions.c.conversion_id, conversions.c.external_id).where(
+            conversions.c.conversion_id.in_(wanted[start : start + _IDS_AT_ONCE]),
+            conversions.c.program_id == program_id,
+            conversions.c.livemode == livemode,
+        )
+        found |= {row.conversion_id: row.external_id for row in conn.execute(query)}
+    return found
 
 
 def set_credited(conn: Connection, conversion_id: str, *, enrollment_id: str | None, click_at_ms: int | None) -> None:

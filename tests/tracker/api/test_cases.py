@@ -5,6 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from fraud_rules.engine import Judgement
+from fraud_rules.rules import refund_abuse
+from fraud_rules.scoring import score
+from tracker.cases.partner_opening import open_partner_case
 from tracker.commands import create_key
 from tracker.programs.defaults import default_settings
 from tracker.programs.store import create_program, publish_version
@@ -186,3 +190,38 @@ def test_over_the_programs_limit_the_answer_is_202_and_nothing_moves(world) -> N
     assert view["proposal"] == answer.json()["proposal"]
     assert {line["status"] for line in view["commissions"]} == {"frozen"}
     assert world.api("POST", f"/v1/cases/{held['case_id']}/verdict", json=VERDICT).status_code == 409
+
+
+def test_what_was_found_about_a_partner_is_read_with_the_conversions_it_speaks_of(world) -> None:
+    bodies = [world.sale(external_id=f"A-{number}", promo_code="ANNA") for number in range(3)]
+    sales = [world.track("sale", body).json()["id"] for body in bodies]
+    finding = refund_abuse.RULE.find(
+        message="Many sales came back.",
+        params={},
+        weight_ppm=650_000,
+        evidence={"kind": "rate", "refunds": 3, "sales": 3},
+        compared=set(sales),
+        holds_compared=True,
+        clears_when="The goods were broken.",
+    )
+    opened = world.write(
+        lambda conn: open_partner_case(
+            conn,
+            program_id=world.program_id,
+            enrollment_id=world.anna.enrollment_id,
+            livemode=True,
+            judgement=Judgement(findings=(finding,), suppressed=(), errors=(), score=score([finding])),
+            now_ms=world.services.now_ms(),
+            actor="system:nightly",
+        )
+    )
+
+    view = world.api("GET", f"/v1/cases/{opened.case_id}").json()
+
+    [shown] = [one for one in view["findings"] if one["rule"] == "refund_abuse"]
+    assert (shown["conversion_id"], shown["sentence"]) == (None, "Many sales came back.")
+    assert (shown["speaks_of"], shown["speaks_of_count"]) == (sorted(sales), 3)
+    assert {one["id"] for one in view["conversions"]} == set(sales)
+    body = VERDICT | {"reason_code": "other", "deciding_finding": shown["id"]}
+    answer = world.api("POST", f"/v1/cases/{opened.case_id}/verdict", json=body)
+    assert answer.status_code == 200, answer.text

@@ -21,9 +21,10 @@ from tracker.fraud.facts.subject import Asked
 from tracker.instants import DAY_MS
 
 HOUR_MS = 3_600_000
+HOURS_A_DAY = 24
 HISTORY_DAYS = 28
 PACE_MAX = 300  # earlier leads of a partner that are counted one by one; of a busier one whole hours are
-HOURS_KEPT = 24 * 40  # hours of a busy partner that are remembered at most
+HOURS_KEPT = HOURS_A_DAY * 40  # hours of a busy partner that are remembered at most
 DIVERSITY_MAX = 500  # newest leads of the program whose addresses are told apart
 DIVERSITY_MIN = 20
 DIVERSITY_LASTS = DIVERSITY_MAX // 2  # of so many addresses the share is remembered
@@ -76,12 +77,11 @@ _DIVERSITY = Prepared(
 
 
 class Hours(msgspec.Struct):
-    """Leads of a partner by hour of the epoch, counted from hour `first` up to the one before `behind`."""
+    """Leads of a partner in each hour of the epoch from `first` on."""
 
     since_ms: int  # when the partner's first lead was
     first: int
-    behind: int
-    leads: dict[int, int]
+    leads: list[int]
 
 
 # Hours that ended a day ago change little: a late report, a decision made anew.
@@ -146,7 +146,7 @@ def _paces_before(conn: Connection, own: dict[str, Any], day_ago_ms: int) -> tup
         if len(before) < PACE_MAX or day_ago_ms - before[-1] >= HISTORY_DAYS * DAY_MS:
             return _counted(before, day_ago_ms)
         since_ms = _FIRST.scalars(conn, **own)[0]
-        hours = _BUSY.put(conn, key, Hours(since_ms=since_ms, first=0, behind=0, leads={}))
+        hours = _BUSY.put(conn, key, Hours(since_ms=since_ms, first=0, leads=[]))
     _complete(conn, hours, own, first=(day_ago_ms - HISTORY_DAYS * DAY_MS) // HOUR_MS, behind=day_ago_ms // HOUR_MS + 1)
     return _counted_by_hours(hours, day_ago_ms)
 
@@ -163,27 +163,31 @@ def _counted(before: list[int], day_ago_ms: int) -> tuple[tuple[int, ...], int]:
 
 def _complete(conn: Connection, hours: Hours, own: dict[str, Any], *, first: int, behind: int) -> None:
     """Count what is not counted yet of the hours from `first` up to the one before `behind`."""
-    if max(behind, hours.behind) - min(first, hours.first) > HOURS_KEPT:
-        hours.first = hours.behind = first
-        hours.leads.clear()
-    for start, end in ((first, hours.first), (hours.behind, behind)):
-        if start < end:
-            found = _HOURS.rows(conn, from_ms=start * HOUR_MS, before_ms=end * HOUR_MS, **own)
-            hours.leads.update({int(each.hour): int(each.leads) for each in found})
-    hours.first, hours.behind = min(first, hours.first), max(behind, hours.behind)
+    if max(behind, hours.first + len(hours.leads)) - min(first, hours.first) > HOURS_KEPT:
+        hours.first, hours.leads = first, []
+    if first < hours.first:
+        hours.leads = _hours_between(conn, own, first, hours.first) + hours.leads
+        hours.first = first
+    if hours.first + len(hours.leads) < behind:
+        hours.leads += _hours_between(conn, own, hours.first + len(hours.leads), behind)
+
+
+def _hours_between(conn: Connection, own: dict[str, Any], first: int, behind: int) -> list[int]:
+    leads = [0] * (behind - first)
+    for each in _HOURS.rows(conn, from_ms=first * HOUR_MS, before_ms=behind * HOUR_MS, **own):
+        leads[each.hour - first] = int(each.leads)
+    return leads
 
 
 def _counted_by_hours(hours: Hours, day_ago_ms: int) -> tuple[tuple[int, ...], int]:
-    """Count by whole hours: a lead near the border of a day may count for the next."""
-    counts = [0] * max(days_known([hours.since_ms], day_ago_ms), 0)
-    busiest = 0
-    for hour, leads in hours.leads.items():
-        day = (day_ago_ms - hour * HOUR_MS - HOUR_MS // 2) // DAY_MS
-        if counts and 0 <= day < HISTORY_DAYS:
-            # The middle of the first lead's hour may be in the day before it.
-            counts[min(day, len(counts) - 1)] += leads
-            busiest = max(busiest, leads)
-    return tuple(counts), busiest
+    """Count by whole hours, by their middle: a lead near the border of a day may count for the next."""
+    days = max(days_known([hours.since_ms], day_ago_ms), 0)
+    end = (day_ago_ms - HOUR_MS // 2) // HOUR_MS + 1 - hours.first
+    borders = [end - day * HOURS_A_DAY for day in range(days + 1)]
+    if days < HISTORY_DAYS:
+        borders[-1] = 0  # The middle of the first lead's hour may be in the day before it.
+    counts = tuple(sum(hours.leads[borders[day + 1] : borders[day]]) for day in range(days))
+    return counts, max(hours.leads[borders[-1] : end], default=0)
 
 
 def _diversity_ppm(conn: Connection, row: ConversionRow) -> int | None:

@@ -13,6 +13,7 @@ import msgspec
 from fraud_rules.network import NetworkClass
 
 PPM = 1_000_000
+PACE_LEADS_MAX = 200  # leads of a partner's last day that are told apart
 
 Family = Literal["identity", "network", "device", "timing", "traffic", "money", "graph", "policy"]
 Severity = Literal["low", "medium", "high"]
@@ -257,16 +258,28 @@ class CustomerPast(msgspec.Struct, frozen=True, kw_only=True):
     shop_says_known: bool = False
 
 
+class PaceLead(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversion judged as a lead, as far as it tells how fast a partner brings them; keys as in `Subject`."""
+
+    conversion_id: str
+    at_ms: int
+    person_key: str | None = None
+    host_key: str | None = None
+    device_key: str | None = None
+    agent_key: str | None = None
+    source: str | None = None
+
+
 class PartnerPace(msgspec.Struct, frozen=True, kw_only=True):
     """How fast the subject's partner brings leads.
 
-    `recent`: leads of the last 24 h, without the subject, newest 500. `daily_counts`: leads on each of the
+    `recent`: leads of the last 24 h, without the subject, newest 200. `daily_counts`: leads on each of the
     days before, newest first, at most 28, only days since the partner's first lead. `busiest_hour`: most
     leads in one hour before the last 24 h. `program_diversity_ppm`: share of different addresses among the
     program's leads of the last 28 days, None below 20 leads.
     """
 
-    recent: tuple[LeadRecord, ...] = ()
+    recent: tuple[PaceLead, ...] = ()
     daily_counts: tuple[int, ...] = ()
     busiest_hour: int = 0
     program_diversity_ppm: int | None = None

@@ -11,6 +11,7 @@ from fraud_rules.delays import summarize_delays
 from fraud_rules.history.program import DAY_MS, HOUR_MS, ProgramHistory, mail_domain
 from fraud_rules.identity import name_tokens
 from fraud_rules.types import (
+    PACE_LEADS_MAX,
     PPM,
     CodeUse,
     CustomerPast,
@@ -20,6 +21,7 @@ from fraud_rules.types import (
     HostHistory,
     HostLead,
     LeadRecord,
+    PaceLead,
     PartnerIdentity,
     PartnerLogin,
     PartnerPace,
@@ -184,14 +186,15 @@ def _pace(subject: Subject, past: ProgramHistory) -> PartnerPace:
         return PartnerPace()
     day_ago = subject.occurred_at_ms - DAY_MS
     horizon = day_ago - HISTORY_DAYS * DAY_MS
-    recent: list[LeadRecord] = []
+    recent: list[PaceLead] = []
     ages: list[int] = []
     hours: dict[int, int] = {}
     for lead in reversed(leads):
         if lead.at_ms < horizon:
             break
         if lead.at_ms > day_ago:
-            recent.append(lead)
+            if len(recent) < PACE_LEADS_MAX:
+                recent.append(_pace_lead(lead))
         else:
             ages.append((day_ago - lead.at_ms) // DAY_MS)
             hour = lead.at_ms // HOUR_MS
@@ -202,10 +205,22 @@ def _pace(subject: Subject, past: ProgramHistory) -> PartnerPace:
         if age < days:
             counts[age] += 1
     return PartnerPace(
-        recent=tuple(recent[:RECORDS_MAX]),
+        recent=tuple(recent),
         daily_counts=tuple(counts),
         busiest_hour=max(hours.values(), default=0),
         program_diversity_ppm=_diversity(subject, past),
+    )
+
+
+def _pace_lead(lead: LeadRecord) -> PaceLead:
+    return PaceLead(
+        conversion_id=lead.conversion_id,
+        at_ms=lead.at_ms,
+        person_key=lead.person_key,
+        host_key=lead.host_key,
+        device_key=lead.device_key,
+        agent_key=lead.agent_key,
+        source=lead.source,
     )
 
 

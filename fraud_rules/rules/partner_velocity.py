@@ -13,9 +13,8 @@ from fraud_rules.crowds import DAY_MS, HOUR_MS
 from fraud_rules.msgids import N_, NN_
 from fraud_rules.rule import Ppm, Rule, RuleConfig
 from fraud_rules.statistics import daily_rate_ppm, entropy_share_ppm, negative_binomial_tail_ppm
-from fraud_rules.types import PPM, Evidence, Facts, Finding, LeadRecord, PartnerPace, is_operator_sent
+from fraud_rules.types import PACE_LEADS_MAX, PPM, Evidence, Facts, Finding, PaceLead, PartnerPace, is_operator_sent
 
-RECENT_MAX = 500
 DAYS_MAX = 28
 SHAPE_MAX_PPM = 2_000_000  # days of a partner differ: a post today, nothing tomorrow
 HOURS_A_DAY = 8  # a day's leads come in about so many hours
@@ -55,7 +54,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     people: int
     usual: str
     tail_ppm: int
-    leads: tuple[LeadRecord, ...]
+    leads: tuple[PaceLead, ...]
 
 
 def evaluate(facts: Facts, config: Config) -> list[Finding]:
@@ -122,18 +121,18 @@ def _burst(facts: Facts, run: Run, *, pace: PartnerPace, config: Config) -> Find
     )
 
 
-def _leads_within(facts: Facts, pace: PartnerPace, span_ms: int) -> tuple[LeadRecord, ...]:
+def _leads_within(facts: Facts, pace: PartnerPace, span_ms: int) -> tuple[PaceLead, ...]:
     end_ms = facts.subject.occurred_at_ms
     return tuple(
         lead
-        for lead in pace.recent[:RECENT_MAX]
+        for lead in pace.recent[:PACE_LEADS_MAX]
         if 0 <= end_ms - lead.at_ms <= span_ms
         and lead.conversion_id != facts.subject.conversion_id
         and not is_operator_sent(lead.source)
     )
 
 
-def _count(facts: Facts, leads: tuple[LeadRecord, ...]) -> int:
+def _count(facts: Facts, leads: tuple[PaceLead, ...]) -> int:
     """Return how many came: people, but no more than addresses; a person without address is one more."""
     subject = facts.subject
     people = {subject.person_key, *(lead.person_key for lead in leads)}
@@ -141,7 +140,7 @@ def _count(facts: Facts, leads: tuple[LeadRecord, ...]) -> int:
     return min(len(people), len(places))
 
 
-def _mix(facts: Facts, leads: tuple[LeadRecord, ...]) -> dict[str, Evidence]:
+def _mix(facts: Facts, leads: tuple[PaceLead, ...]) -> dict[str, Evidence]:
     """Return shares of different addresses and devices, and how mixed the browsers are; None where unknown."""
     subject = facts.subject
     agents: dict[str, int] = {}

@@ -48,8 +48,15 @@ customers = table(
     ),
     # Query: other customers with one phone (fraud facts).
     Index("ix_customers_phone_key", "program_id", "livemode", "phone_key", **_known("phone_key")),
-    # Query: how many people have their mailbox at one domain (fraud facts).
-    Index("ix_customers_email_domain", "program_id", "livemode", "email_domain", **_known("email_domain")),
+    # Query: how many people have their mailbox at one domain (fraud facts), counted from the index alone.
+    Index(
+        "ix_customers_email_domain",
+        "program_id",
+        "livemode",
+        "email_domain",
+        "email_canonical",
+        **_known("email_domain"),
+    ),
     # Query: the newest customers of a program, for how common a name is (fraud facts).
     Index("ix_customers_program", "program_id", "livemode", "customer_id"),
 )
@@ -160,7 +167,7 @@ conversions = table(
     Index("ix_conversions_program_seq", "program_id", "livemode", "seq"),
     # Query: conversions of a program from an instant on (deciding again, previews of settings).
     Index("ix_conversions_occurred", "program_id", "occurred_at_ms"),
-    # Query: leads a partner brought lately (fraud facts), counted from the index alone.
+    # Query: leads a partner brought lately (fraud facts), counted and told apart from the index alone.
     Index(
         "ix_conversions_enrollment",
         "enrollment_id",
@@ -170,13 +177,29 @@ conversions = table(
         "trust",
         "lead_id",
         "seq",
+        "conversion_id",
+        "customer_id",
+        "visitor_id",
+        "host_key",
+        "agent_id",
+        "source",
         **_known("enrollment_id"),
     ),
     # Query: who else paid with the same (fraud facts).
     Index("ix_conversions_payment", "program_id", "livemode", "payment_key", **_known("payment_key")),
-    # Query: uses of a promo code (fraud facts).
+    # Query: uses of a promo code (fraud facts), counted from the index alone.
     Index(
-        "ix_conversions_promo_code", "program_id", "livemode", "promo_code", "occurred_at_ms", **_known("promo_code")
+        "ix_conversions_promo_code",
+        "program_id",
+        "livemode",
+        "promo_code",
+        "occurred_at_ms",
+        "kind",
+        "trust",
+        "seq",
+        "click_at_ms",
+        "conversion_id",
+        **_known("promo_code"),
     ),
     # Query: the newest delays from click to conversion (fraud facts), read from the index alone.
     Index(

@@ -19,6 +19,8 @@ from tracker.recompute import facts_store
 from tracker.recompute.facts_store import walk_conversions
 from tracker.recompute.types import Scope
 
+INSIDE = ("SCAN CONSTANT ROW", "SCAN anon")
+
 # The plans are SQLite's; PostgreSQL has the same indexes and chooses by its statistics.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -46,6 +48,11 @@ def plans_of(world: Any, transaction: Any, *, writes: bool = False) -> list[tupl
     return world.write(run) if writes else world.read(run)
 
 
+def scans_a_table(plan: str) -> bool:
+    """Say whether a plan reads a whole table; what a limited query inside has found may be read whole."""
+    return any(step.startswith("SCAN") and not step.startswith(INSIDE) for step in plan.split(" / "))
+
+
 @pytest.fixture
 def sold(world: Any) -> str:
     visitor = world.click()
@@ -63,8 +70,7 @@ def test_no_query_of_deciding_scans_a_table(world, sold: str) -> None:
     plans = plans_of(world, decide, writes=True)
 
     assert len(plans) > 20
-    scanned = [(statement, plan) for statement, plan in plans if "SCAN" in plan and "SCAN CONSTANT ROW" not in plan]
-    assert scanned == []
+    assert [(statement, plan) for statement, plan in plans if scans_a_table(plan)] == []
 
 
 @pytest.fixture
@@ -111,9 +117,16 @@ def facts_of_sold(world, sold: str) -> Any:
             "partner_pace",
             "COVERING INDEX ix_conversions_enrollment (enrollment_id=? AND livemode=? AND occurred_at_ms<?)",
         ),
-        ("code_use", "ix_conversions_promo_code (program_id=? AND livemode=? AND promo_code=? AND occurred_at_ms>?)"),
+        (
+            "partner_pace",
+            "COVERING INDEX ix_conversions_enrollment (enrollment_id=? AND livemode=? AND occurred_at_ms>?)",
+        ),
+        (
+            "code_use",
+            "COVERING INDEX ix_conversions_promo_code (program_id=? AND livemode=? AND promo_code=? AND occurred_at_ms",
+        ),
         ("forgeries", "ix_quarantined_events_external_id (program_id=? AND livemode=? AND external_id=?)"),
-        ("domain_people", "ix_customers_email_domain (program_id=? AND livemode=? AND email_domain=?)"),
+        ("domain_people", "COVERING INDEX ix_customers_email_domain (program_id=? AND livemode=? AND email_domain=?)"),
         ("name_share_ppm", "ix_customers_program (program_id=? AND livemode=? AND customer_id>?)"),
     ],
     ids=lambda each: each.split(" ")[0],
@@ -122,9 +135,7 @@ def test_facts_are_found_by_index(facts_of_sold: Any, section: str, index: str) 
     plans = facts_of_sold(section)
 
     assert any(index in plan for _, plan in plans), plans
-    assert [
-        plan for _, plan in plans if "SCAN" in plan and "SCAN CONSTANT ROW" not in plan and "SCAN anon" not in plan
-    ] == []
+    assert [plan for _, plan in plans if scans_a_table(plan)] == []
 
 
 @pytest.mark.parametrize("section", ["program_timing", "host_history", "partner_pace"])

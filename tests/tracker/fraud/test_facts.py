@@ -5,7 +5,9 @@ from sqlalchemy import select, update
 
 from tracker.clicks.tables import cursors
 from tracker.conversions.tables import conversions, customers
-from tracker.fraud.facts import partner
+from tracker.fraud.facts import pace as paces
+from tracker.fraud.facts import remembered
+from tracker.fraud.facts.remembered import Remembered
 from tracker.fraud.payments import give_payment_keys
 from tracker.partners.tables import enrollments, partners
 from tracker.privacy.erase import erase_person
@@ -163,14 +165,51 @@ def test_a_busy_partners_days_are_counted_by_whole_hours(world, lead, facts_of, 
 
     world.write(shift)
     subject = lead(customer=someone(8))
-    monkeypatch.setattr(partner, "PACE_MAX", 4)
+    monkeypatch.setattr(paces, "PACE_MAX", 4)
 
     pace = facts_of(subject).partner_pace
 
     assert pace.daily_counts[:3] == (2, 1, 0)
     assert (sum(pace.daily_counts), pace.busiest_hour) == (4, 2)
-    # By whole hours the day of the oldest may be the one beside.
-    assert len(pace.daily_counts) in {19, 20}
+    assert len(pace.daily_counts) == 20
+
+
+def test_a_busy_partners_hours_are_completed_for_whoever_is_asked_about(world, lead, facts_of, monkeypatch):
+    ids = [lead(customer=someone(number)) for number in range(1, 5)]
+    monkeypatch.setattr(paces, "PACE_MAX", 4)
+
+    def shift(hours, some):
+        def run(conn):
+            values = {"occurred_at_ms": conversions.c.occurred_at_ms - hours * 3_600_000}
+            conn.execute(update(conversions).where(conversions.c.conversion_id.in_(some)).values(**values))
+
+        world.write(run)
+
+    for back, one in zip((36, 36, 60, 24 * 12 + 12), ids, strict=True):
+        shift(back, [one])
+    subject = lead(customer=someone(8))
+    counted = []
+    for back in (0, -48, 96, 24 * 10):
+        shift(back, [subject])
+        counted.append(facts_of(subject).partner_pace.daily_counts)
+        shift(-back, [subject])
+
+    assert counted == [(2, 1, *(0,) * 9, 1), (0, 0, 2, 1, *(0,) * 9, 1), (*(0,) * 7, 1), (0, 1)]
+
+
+def test_what_is_remembered_is_forgotten_by_age_and_by_number(world, monkeypatch):
+    kept = Remembered("test", fresh_s=60, most=2)
+    clock = [0.0]
+    monkeypatch.setattr(remembered.time, "monotonic", lambda: clock[0])
+
+    def look(conn):
+        for key in ("a", "b", "c"):
+            kept.put(conn, key, key)
+            clock[0] += 1
+        clock[0] = 61.5
+        return [kept.get(conn, key) for key in ("a", "b", "c")]
+
+    assert world.read(look) == [None, None, "c"]
 
 
 def test_uses_of_a_code_are_counted_however_it_is_typed(world, lead, facts_of):

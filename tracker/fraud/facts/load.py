@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from fraud_rules.types import Facts
 from tracker.fraud.facts import forgeries, partner, people, places
+from tracker.fraud.facts.pace import partner_pace
 from tracker.fraud.facts.subject import Asked, load_subject
 
 
@@ -37,7 +38,7 @@ def load_facts(conn: Connection, asked: Asked, *, region: str | None, needs: Ite
         "customer_past": lambda: places.customer_past(
             asked, subject, first_conversion_at_ms=people.first_conversion_at(conn, row, customer)
         ),
-        "partner_pace": lambda: partner.pace(conn, asked),
+        "partner_pace": lambda: partner_pace(conn, asked),
         "code_use": lambda: partner.code_use(conn, asked),
         "forgeries": lambda: forgeries.forgeries(conn, asked),
         "domain_people": lambda: people.domain_people(conn, customer),

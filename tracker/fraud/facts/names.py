@@ -4,7 +4,6 @@ The sample is the newest customers. Each look adds those that came since; it is 
 were erased or told later count as they are. Two servers may differ by what the other has not looked at yet.
 """
 
-import time
 from collections import Counter
 
 from sqlalchemy import Connection, select
@@ -14,12 +13,10 @@ from fraud_rules.types import PPM
 from tracker.conversions.tables import customers
 from tracker.conversions.types import Customer
 from tracker.db.prepared import Prepared, given
+from tracker.fraud.facts.remembered import Remembered
 
 SAMPLE_MAX = 2000  # newest customers; a share of 0.05 % is one of them
 WORDS_PER_NAME = 20  # more than a name has
-FRESH_S = 3600.0
-PROGRAMS_MAX = 200  # samples one connection keeps, some 0.5 MB each at most
-_PLACE = "molva_name_samples"
 
 
 _NEWER = Prepared(
@@ -40,7 +37,6 @@ class NameSample:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self.made_at = time.monotonic()
         self._newest: str | None = None
         self._names: dict[str, frozenset[str]] = {}
         self._counts: Counter[str] = Counter()
@@ -71,13 +67,13 @@ class NameSample:
         return min(self._counts[word] - (word in own) for word in words) * PPM // others
 
 
+# Some 0.5 MB each at most.
+_SAMPLES: Remembered[NameSample] = Remembered("name_samples", fresh_s=3600, most=200)
+
+
 def name_sample(conn: Connection, *, program_id: str, livemode: bool) -> NameSample:
     """Return the sample of a program and mode, up to date."""
-    samples: dict[tuple[str, bool], NameSample] = conn.info.setdefault(_PLACE, {})
-    sample = samples.get((program_id, livemode))
-    if sample is None or time.monotonic() - sample.made_at > FRESH_S:
-        if len(samples) >= PROGRAMS_MAX:
-            samples.clear()
-        sample = samples[program_id, livemode] = NameSample()
+    key = (program_id, livemode)
+    sample = _SAMPLES.get(conn, key) or _SAMPLES.put(conn, key, NameSample())
     sample.follow(conn, program_id=program_id, livemode=livemode)
     return sample

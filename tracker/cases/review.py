@@ -137,7 +137,7 @@ def judge_case(conn: Connection, verdict: VerdictRow) -> ReviewResult | Proposed
 
 def outcome_of(conn: Connection, loaded: Loaded, verdict: VerdictRow) -> Outcome:
     """Return what a verdict does to a loaded case; raises as `give_verdict`."""
-    _check_finding(conn, verdict, loaded.covered)
+    _check_finding(conn, verdict, loaded)
     at_ms = verdict.at_ms
     last = ruling(loaded.verdicts)
     was_paused = last is not None and (last.effects or {}).get("enrollment_after") == "paused"
@@ -319,12 +319,13 @@ def _after(loaded: Loaded, case: CaseRow, *, outcome: Outcome, verdict: VerdictR
     return told
 
 
-def _check_finding(conn: Connection, verdict: VerdictRow, covered: list[CoveredConversion]) -> None:
+def _check_finding(conn: Connection, verdict: VerdictRow, loaded: Loaded) -> None:
     if verdict.deciding_finding is None:
         return
-    found = store.findings_of(conn, [conversion.conversion_id for conversion in covered])
+    ids = [conversion.conversion_id for conversion in loaded.covered]
+    found = store.findings_of_case(conn, loaded.case, ids)
     if verdict.deciding_finding not in {row.finding_id for row in found}:
-        message = f"Finding {verdict.deciding_finding} is not about a conversion of case {verdict.case_id}."
+        message = f"Finding {verdict.deciding_finding} is none of case {verdict.case_id}; choose one its page shows."
         raise VerdictRefusedError("deciding_finding", message)
 
 

@@ -255,20 +255,13 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
         return None
     covered = covered_conversions(conn, case_id)
     ids = [conversion.conversion_id for conversion in covered]
-    found = findings_of(conn, ids)
-    shown = {each.finding_id for each in found}
-    # What counts into the scores though it is about others.
-    for rows in standing_on(conn, ids).values():
-        found += [each for each in rows if each.enrollment_id is None and each.finding_id not in shown]
-        shown |= {each.finding_id for each in rows}
-    if row.cluster_key == partner_cluster(row.enrollment_id):
-        found = partner_findings(conn, row.enrollment_id, livemode=row.livemode) + found
+    case = _case(row)
     return CaseView(
-        case=_case(row),
+        case=case,
         program_name=row.program_name,
         partner_id=row.partner_id,
         partner_name=row.partner_name,
-        findings=tuple(found),
+        findings=tuple(findings_of_case(conn, case, ids)),
         conversions=tuple(covered),
         commissions=tuple(ledger.commissions_of_conversions(conn, ids, now_ms=now_ms)),
         verdicts=tuple(verdicts_of(conn, case_id)),
@@ -276,6 +269,19 @@ def get_case(conn: Connection, case_id: str, *, now_ms: int) -> CaseView | None:
         messages=tuple(talk_store.messages_of(conn, case_id)),
         proposal=None if row.proposal_id is None else talk_store.proposal_row(conn, row.proposal_id),
     )
+
+
+def findings_of_case(conn: Connection, case: CaseRow, conversion_ids: Sequence[str]) -> list[FindingRow]:
+    """Return what stands on the page of a case that covers these conversions; any of it may decide a verdict."""
+    found = findings_of(conn, conversion_ids)
+    shown = {each.finding_id for each in found}
+    # What counts into the scores though it is about others.
+    for rows in standing_on(conn, conversion_ids).values():
+        found += [each for each in rows if each.enrollment_id is None and each.finding_id not in shown]
+        shown |= {each.finding_id for each in rows}
+    if case.cluster_key == partner_cluster(case.enrollment_id):
+        found = partner_findings(conn, case.enrollment_id, livemode=case.livemode) + found
+    return found
 
 
 _NARROWED: dict[str, ColumnElement[bool]] = {

@@ -46,7 +46,7 @@ def tell_stories(stage: Stage, added: list[NewPartner]) -> None:
 
 
 def _own_mailboxes(stage: Stage, added: list[NewPartner]) -> None:
-    """Partners buy through their own links; a husband shares his wife's mailbox by a tag of his own."""
+    """Let partners buy through their own links; a husband shares his wife's mailbox by a tag of his own."""
     for number, partner, email, amount, hours in (
         (201, PAVEL, "Pavel@partner.example", 17_800, 5),
         (202, ADS, "AdGarden@partner.example", 6_400, 60),
@@ -132,7 +132,7 @@ def _crowds(stage: Stage, added: list[NewPartner]) -> None:
 
 
 def _programs(stage: Stage, added: list[NewPartner]) -> None:
-    """A program fills in the form; a browser that contradicts itself comes with a box to throw away."""
+    """Let a program fill in the form, and a browser that contradicts itself come with a box to throw away."""
     at_ms = stage.ago(hours=14)
     visit = msgspec.structs.replace(stage.visit(added[FORMS], at_ms), agent=PROGRAM)
     signs = BrowserSigns()
@@ -157,7 +157,7 @@ def _hurried(stage: Stage, added: list[NewPartner]) -> None:
 
 
 def _known_before(stage: Stage, added: list[NewPartner]) -> None:
-    """A customer of three weeks ago comes by a link now; the shop calls a visitor of an ad an old customer."""
+    """Let a customer of three weeks ago come by a link now; the shop calls a visitor of an ad an old customer."""
     stage.sale("DEMO-280", stage.ago(days=21), amount=6_100, customer=person(280))
     at_ms = stage.ago(days=1, hours=4)
     visit = stage.visit(added[FRIENDS], at_ms)
@@ -177,7 +177,7 @@ def _forged(stage: Stage, partner: NewPartner) -> None:
 
 
 def _found_at_night(stage: Stage, added: list[NewPartner]) -> None:
-    """What only many conversions of a partner show: sales at the till, made-up people, a clock, returned goods."""
+    """Tell what only many conversions of a partner show: sales at the till, made-up people, a clock, returned goods."""
     for place in range(8):
         at_ms = stage.ago(days=1 + place // 2, hours=1 + 9 * (place % 2))
         visit = stage.visit(added[COUPONS], at_ms)

@@ -205,7 +205,7 @@ def test_unchanged_text_is_kept_for_every_reader_s_language(owner, shop):
         ({"action": "burn"}, "Choose one of the list."),
         ({"note": "n" * 1001}, "Has 1001 characters; give at most 1000."),
         ({"public_text": "p" * 1001}, "Has 1001 characters; give at most 1000."),
-        ({"deciding_finding": "fnd_" + "0" * 32}, "is not about a conversion of case"),
+        ({"deciding_finding": "fnd_" + "0" * 32}, "is none of case"),
         ({"deciding_finding": "nonsense"}, "is not an id of the form"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -13,6 +13,9 @@ from sqlalchemy import Connection
 
 from tracker.app import create_app
 from tracker.demo.world import DAYS, add_partners, make_world, play
+from tracker.fraud.night_store import NightRow
+from tracker.fraud.nightly import FIRST_HOUR, judge_night
+from tracker.fraud.upkeep import look_after_rules
 from tracker.instants import DAY_MS
 from tracker.keys import store as keys
 from tracker.programs import store as programs
@@ -28,6 +31,7 @@ OWNER = "owner@demo.example"
 ACTOR = "system:demo"
 CURRENCY = "EUR"
 HOLD_DAYS = 14  # shorter than a first program's 30, so that the demo's month shows payable money too
+HOUR_MS = 3_600_000
 CHUNK = 20  # reports a transaction: the demo starts fast and yields to requests
 
 # Beside the package in an installation, in examples/ in a checkout.
@@ -109,8 +113,23 @@ async def make_demo(services: Services, *, shop_url: str) -> dict[str, str]:
     for start in range(0, len(world.happenings), CHUNK):
         chunk = world.happenings[start : start + CHUNK]
         await services.db.write(partial(play, happenings=chunk, enricher=services.enricher))
+    await _live_through_a_night(services, facts["program_id"])
     link = f"{services.settings.base_url}{services.settings.public_prefix}/to/{added[0].slug}"
     return facts | {"email": OWNER, "password": password, "partner_link": link}
+
+
+async def _live_through_a_night(services: Services, program_id: str) -> None:
+    """Do once what a background does by night: judge partners as a whole, draw random checks."""
+    program = await services.db.read(lambda conn: programs.get_program(conn, program_id))
+    if program is None:
+        raise LookupError(f"The demo's program {program_id} is gone.")
+    now_ms = services.now_ms()
+    # The newest night that is over: the regular one then finds nothing new.
+    night = NightRow(
+        program_id=program_id, livemode=True, day=(now_ms - FIRST_HOUR * HOUR_MS) // DAY_MS, started_at_ms=now_ms
+    )
+    await judge_night(services, program, night)
+    await look_after_rules(services)
 
 
 def load_shop() -> ModuleType:

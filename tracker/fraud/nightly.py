@@ -79,9 +79,15 @@ async def _judge_program(services: Services, program: Program, *, livemode: bool
     day = due_day(program, now_ms, last)
     if day is None or not await services.db.read(lambda conn: has_conversions(conn, program_id, livemode=livemode)):
         return
-    begun = time.monotonic()
     resumed = last if last is not None and last.finished_at_ms is None and last.day == day else None
     night = resumed or NightRow(program_id=program_id, livemode=livemode, day=day, started_at_ms=now_ms)
+    await judge_night(services, program, night)
+
+
+async def judge_night(services: Services, program: Program, night: NightRow) -> None:
+    """Judge the program's partners behind the night's position, whatever hour it is."""
+    now_ms, begun = services.now_ms(), time.monotonic()
+    program_id, livemode = night.program_id, night.livemode
     await services.db.write(lambda conn: save_night(conn, night))
     ahead_ms = 0 if livemode else await services.db.read(lambda conn: programs.test_offset_ms(conn, program_id))
     window = Window(

@@ -87,6 +87,15 @@ def test_a_partner_case_holds_only_what_its_findings_speak_of(world, make, credi
     assert count(world, holds) == 2
 
 
+def test_what_was_found_about_the_partner_may_decide_the_verdict(world, make, credited, judge):
+    (opened,) = judge(about(make, credited(2)))
+    (finding,) = world.view(opened.case_id).findings
+
+    world.verdict(opened.case_id, "void", deciding_finding=finding.finding_id)
+
+    assert world.view(opened.case_id).verdicts[0].deciding_finding == finding.finding_id
+
+
 def test_a_finding_over_the_whole_partner_holds_everything_in_pieces_but_no_refund(world, make, credited, judge):
     ids = credited(COVERED_AT_ONCE + 3)
     world.refund(ids[0], 100)

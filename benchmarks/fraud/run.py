@@ -95,6 +95,7 @@ def one_by_one(conn: Connection, needs: frozenset[str], *, count: int) -> dict[s
     step = max(newest // 10 // count, 1)
     loads: list[float] = []
     totals: list[float] = []
+    of_processor: list[float] = []
     for seq in range(newest, newest - step * count, -step):
         conversion_id = conn.execute(select(conversions.c.conversion_id).where(conversions.c.seq == seq)).scalar_one()
         row = store.get_conversion(conn, conversion_id)
@@ -105,7 +106,7 @@ def one_by_one(conn: Connection, needs: frozenset[str], *, count: int) -> dict[s
         decision = attribute(case.conversion, case.journey, program.settings.attribution)
         credited = next((credit.partner_id for credit in decision.credits), row.enrollment_id)
         configs = configs_for(program.settings.fraud_rules)
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.thread_time()
         asked = Asked(
             row=row,
             enrollment_id=credited,
@@ -118,8 +119,14 @@ def one_by_one(conn: Connection, needs: frozenset[str], *, count: int) -> dict[s
         loaded = time.perf_counter()
         judge(facts, rules_in_force(), configs=configs, allow=())
         totals.append((time.perf_counter() - begun) * 1000)
+        of_processor.append((time.thread_time() - worked) * 1000)
         loads.append((loaded - begun) * 1000)
-    return {"leads": len(totals), "load": spread(loads), "load_and_judge": spread(totals)}
+    return {
+        "leads": len(totals),
+        "load": spread(loads),
+        "load_and_judge": spread(totals),
+        "load_and_judge_cpu": spread(of_processor),
+    }
 
 
 def spread(values: list[float]) -> dict[str, float]:

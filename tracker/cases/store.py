@@ -347,7 +347,7 @@ def _cases_against(conn: Connection, case_id: str, conversion_ids: Sequence[str]
 
 def _queue_rows(conn: Connection, rows: Sequence[Row[Any]]) -> list[QueueRow]:
     case_ids = [row.case_id for row in rows]
-    headlines = _headlines(conn, case_ids)
+    headlines = _headlines(conn, [_case(row) for row in rows])
     at_stake = _at_stake(conn, case_ids)
     return [
         QueueRow(
@@ -382,8 +382,8 @@ def _named_cases() -> Select[Any]:
     )
 
 
-def _headlines(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[FindingRow]]:
-    """Return the weightiest fired findings of each case, each rule once."""
+def _headlines(conn: Connection, shown: Sequence[CaseRow]) -> dict[str, list[FindingRow]]:
+    """Return the weightiest fired findings of each case, each rule once: about its conversions, or its partner."""
     per_rule = func.row_number().over(
         partition_by=(case_conversions.c.case_id, findings.c.rule),
         order_by=(findings.c.factor_ppm.desc(), findings.c.finding_id),
@@ -391,16 +391,25 @@ def _headlines(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[Find
     query = (
         select(findings, case_conversions.c.case_id, per_rule.label("place"))
         .join(case_conversions, case_conversions.c.conversion_id == findings.c.conversion_id)
-        .where(case_conversions.c.case_id.in_(list(case_ids)), findings.c.factor_ppm > 0)
+        .where(case_conversions.c.case_id.in_([case.case_id for case in shown]), findings.c.factor_ppm > 0)
         .subquery()
     )
-    best = select(query).where(query.c.place == 1).order_by(query.c.factor_ppm.desc(), query.c.finding_id)
     found: dict[str, list[FindingRow]] = {}
-    for row in conn.execute(best):
-        headline = found.setdefault(row.case_id, [])
-        if len(headline) < HEADLINES:
-            headline.append(as_finding(row))
-    return found
+    for row in conn.execute(select(query).where(query.c.place == 1)):
+        found.setdefault(row.case_id, []).append(as_finding(row))
+    for case in shown:
+        if case.cluster_key == partner_cluster(case.enrollment_id):
+            about = partner_findings(conn, case.enrollment_id, livemode=case.livemode)
+            found.setdefault(case.case_id, []).extend(row for row in about if row.finding.factor_ppm > 0)
+    return {case_id: _weightiest(rows) for case_id, rows in found.items()}
+
+
+def _weightiest(rows: list[FindingRow]) -> list[FindingRow]:
+    """Return the first few of the findings, the weightiest of each rule."""
+    by_rule: dict[str, FindingRow] = {}
+    for row in sorted(rows, key=lambda each: (-each.finding.factor_ppm, each.finding_id)):
+        by_rule.setdefault(row.finding.rule, row)
+    return list(by_rule.values())[:HEADLINES]
 
 
 def _at_stake(conn: Connection, case_ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:

@@ -116,8 +116,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         return came
 
     def address(self) -> str:
-        """Return the address of somebody who shares it with nobody, of a network kept for documents."""
-        return f"192.0.2.{next(self.strangers)}"
+        """Return the address of somebody who shares it with nobody, or its network; kept for benchmarks, nobody's."""
+        return f"198.18.{next(self.strangers)}.7"
 
     def report(self, kind: Any, external_id: str, at_ms: int, **fields: Any) -> None:
         """Let the shop report something, at once."""

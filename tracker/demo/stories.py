@@ -112,7 +112,7 @@ def _crowds(stage: Stage, added: list[NewPartner]) -> None:
     """Six people come from one address within half an hour; a class orders its books on the school's computers."""
     for start, people, partner, gap, hours, address in (
         (250, 6, BROD, 5, 3, "203.0.113.7"),
-        (257, 7, COURSES, 4, 9, "203.0.113.90"),
+        (257, 7, COURSES, 4, 9, "198.18.250.90"),
     ):
         began_ms = stage.ago(hours=hours)
         for place in range(people):

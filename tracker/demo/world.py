@@ -76,7 +76,7 @@ def make_world(program_id: str, added: list[NewPartner], *, shop_url: str, curre
     buyers = 0
     for partner, (_, _, per_day, buys) in zip(added, PARTNERS, strict=True):
         for at_ms in _instants(chance, per_day, now_ms):
-            address = f"198.51.100.{chance.randrange(1, 250)}"
+            address = f"198.19.{chance.randrange(250)}.{chance.randrange(1, 250)}"
             visit = stage.visit(partner, at_ms, address=address)
             if chance.random() < buys:
                 bought_at_ms = min(at_ms + chance.randrange(3, 4000) * MINUTE_MS, now_ms - 30 * MINUTE_MS)

@@ -96,6 +96,14 @@ def test_what_was_found_about_the_partner_may_decide_the_verdict(world, make, cr
     assert world.view(opened.case_id).verdicts[0].deciding_finding == finding.finding_id
 
 
+def test_the_queue_says_what_was_found_about_the_partner(world, make, credited, judge):
+    (opened,) = judge(about(make, credited(2)), about(make, [], 100_000, rule="cr_high"))
+
+    (row,) = world.read(lambda conn: store.queue_rows_of(conn, [opened.case_id]))
+
+    assert [each.finding.rule for each in row.headline] == ["refund_abuse", "cr_high"]
+
+
 def test_a_finding_over_the_whole_partner_holds_everything_in_pieces_but_no_refund(world, make, credited, judge):
     ids = credited(COVERED_AT_ONCE + 3)
     world.refund(ids[0], 100)

@@ -49,6 +49,7 @@ def test_a_demo_has_twenty_mixed_cases_in_the_queue_and_money_in_every_state(tmp
 
     suspected = [row for row in queue if row.case.kind == "risk"]
     assert len(suspected) >= 20
+    assert all(row.headline for row in suspected)
     assert len(queue) > len(suspected)  # random checks
     assert set(held) >= STORIES
     # The ordinary month is held by nobody.

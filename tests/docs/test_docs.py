@@ -408,3 +408,14 @@ def test_no_text_names_a_package_registry_or_a_place_on_one_machine():
         text = path.read_text(errors="replace")
         found += [(name, word) for word in FORBIDDEN if word in text]
     assert found == []
+
+
+def test_the_figures_of_the_fraud_rules_are_those_of_the_last_evaluation():
+    """After an evaluation: python benchmarks/fraud/figures.py DIR."""
+    spec = importlib.util.spec_from_file_location("figures", ROOT / "benchmarks/fraud/figures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    results = json.loads(module.RESULT.read_text())
+
+    text = (ROOT / "docs/fraud.md").read_text()
+    assert text == module.page_with(text, results)

@@ -71,7 +71,8 @@ def stored(conn: Connection) -> Any:
         }
         told.append({name: value for name, value in fields.items() if name not in ("conversion_id", "seq")})
     links = sorted((str(names[row.customer_id]), row.visitor_id) for row in conn.execute(select(identity_links)).all())
-    facts = [(row.external_id, row.email, row.phone, row.name, row.country) for row in people]
+    # Two people may share number and mailbox: their order is that of ids, which are drawn.
+    facts = sorted([(row.external_id, row.email, row.phone, row.name, row.country) for row in people], key=str)
     return told, facts, links
 
 

@@ -52,7 +52,7 @@ def _number_in(payload: bytes) -> str | None:
     """Return the number of the order or lead in a body, as far as it can be read: rules ask what was refused of it."""
     try:
         fields = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     number = (fields.get("external_id") or fields.get("o")) if isinstance(fields, dict) else None
     return number[:NUMBER_MAX] if isinstance(number, str) and "\0" not in number else None

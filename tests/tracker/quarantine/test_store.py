@@ -155,3 +155,26 @@ def test_counts_are_those_of_the_mode(world) -> None:
     assert counted(world) == [("track_sale", "invalid_request", 1, 0)]
     everything = world.read(lambda conn: store.count_by_cause(conn, livemode=None, program_id=None))
     assert everything == [EventCount(source="track_sale", code="invalid_request", waiting=2)]
+
+
+@pytest.mark.parametrize(
+    ("payload", "number"),
+    [
+        (b'{"external_id": "A-1"}', "A-1"),
+        (b'{"o": "A-2"}', "A-2"),
+        (b'{"external_id": 7}', None),
+        (b'{"external_id": "a\\u0000b"}', None),
+        (b'{"external_id": "\xd4"}', None),
+        (b'{"external\xd4_id": "A-1"}', None),
+        (b"[" * 100_000, None),
+        (b'"A-1"', None),
+        (b"", None),
+    ],
+    ids=["api", "browser", "number", "nul", "not_utf8", "key_not_utf8", "deep", "text", "empty"],
+)
+def test_the_number_is_read_as_far_as_it_can_be(payload: bytes, number: str | None) -> None:
+    event = store.make_event(
+        program_id="prg_1", livemode=True, source="api", code="c", cause="c", payload=payload, now_ms=1_790_000_000_000
+    )
+
+    assert event.external_id == number

@@ -40,7 +40,9 @@ OF_PAGE = ("page_id", "page_tail", "http_referer_id", "context_id", "details")
 OF_CLICK = (*OF_MACHINE, *OF_PAGE, "network_class_id", "visitor_key")
 OF_CUSTOMER = ("external_id", "email", "email_canonical", "email_domain", "phone", "phone_key", "name", "country")
 # Names of a finding's parameters and evidence that show a part of a mailbox or an address.
-OF_FINDING = ("email", "partner_email", "address")
+OF_FINDING = ("email", "partner_email", "address", "phone", "domain", "shape")
+# Facts a finding shares with others by what they are, not by a key of ours.
+TELLING_CLUSTERS = ("host:", "domain:", "device:")
 # What a report tells of the browser that sent it.
 OF_BROWSER = frozenset({"user_agent", "visitor_id", "click_id"})
 EMPTY_DIGEST = bytes(32)
@@ -87,16 +89,16 @@ def _credited_click(conn: Connection, row: ConversionRow) -> str | None:
 
 
 def strip_findings(conn: Connection, conversion_ids: Sequence[str]) -> int:
-    """Take masked mailboxes, masked addresses and address keys from the findings on conversions."""
+    """Take masked mailboxes, phones and addresses, mail domains, and keys of addresses and browsers from findings."""
     changed = 0
     with lifted(conn, "findings"):
         for chunk in chunks(conversion_ids):
             for row in conn.execute(select(findings).where(findings.c.conversion_id.in_(chunk))).all():
-                is_host = (row.cluster_key or "").startswith("host:")
+                tells = (row.cluster_key or "").startswith(TELLING_CLUSTERS)
                 values = {
                     "params": row.params | {name: ERASED for name in OF_FINDING if name in row.params},
                     "evidence": row.evidence | {name: None for name in OF_FINDING if name in row.evidence},
-                    "cluster_key": None if is_host else row.cluster_key,
+                    "cluster_key": None if tells else row.cluster_key,
                 }
                 if all(getattr(row, name) == value for name, value in values.items()):
                     continue

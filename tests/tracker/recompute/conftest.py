@@ -198,6 +198,9 @@ async def copy_rows(source: Any, target: Any) -> None:
     """Copy every row of one empty installation's database into another's, ids and all."""
     for table in METADATA.sorted_tables:
         rows = await source.read(lambda conn, table=table: [row._asdict() for row in conn.execute(select(table))])
+        if table.name == "cursors":
+            # A new database has some already, from its migrations.
+            await target.write(lambda conn, table=table: conn.execute(table.delete()))
         if rows:
             await target.write(lambda conn, table=table, rows=rows: conn.execute(table.insert(), rows))
 

@@ -111,13 +111,3 @@ def read_configs(rules: Iterable[Rule[Any]], raw: Mapping[str, Mapping[str, obje
             message = f'There is no fraud rule "{rule_id[:64]}"; {hint}.'
             raise ConfigError(message)
     return {rule_id: read_config(rule, raw.get(rule_id, {})) for rule_id, rule in by_id.items()}
-
-
-def configs_in_force(rules: Iterable[Rule[Any]], raw: Mapping[str, Mapping[str, object]]) -> dict[str, RuleConfig]:
-    """Return the same for judging: settings of a rule that is not installed any more say nothing.
-
-    Terms outlive packages; a conversion must not fail over a rule that went.
-    """
-    rules = tuple(rules)
-    known = {rule.id for rule in rules}
-    return read_configs(rules, {rule_id: each for rule_id, each in raw.items() if rule_id in known})

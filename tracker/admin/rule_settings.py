@@ -5,7 +5,6 @@ published is exactly what was looked at.
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from fraud_rules.rule import Rule, configs_in_force, read_config
+from fraud_rules.rule import Rule, read_config
 from fraud_rules.scoring import REVIEW_FROM, REVIEW_FROM_MAX, REVIEW_FROM_MIN
 from tracker.admin.forms import Form
 from tracker.admin.policy import action, page
@@ -27,7 +26,7 @@ from tracker.fraud.catalogue import FAMILIES
 from tracker.fraud.figures import rule_figures
 from tracker.fraud.lessons.store import records_of, scales_of_program
 from tracker.fraud.rehearsal import Material, Rehearsal, Terms, line_for, load_material, rehearse
-from tracker.fraud.rules import rules_in_force
+from tracker.fraud.rules import configs_for, rules_in_force
 from tracker.i18n.messages import InputError, msg
 from tracker.instants import DAY_MS
 from tracker.programs import store
@@ -152,9 +151,7 @@ async def rehearse_terms(visit: Visit, program: Program, terms: ProgramSettings)
         )
 
     material = await visit.db.read(load)
-    return await asyncio.to_thread(
-        rehearse, material, rules, before=_terms(program.settings, rules), after=_terms(terms, rules)
-    )
+    return await asyncio.to_thread(rehearse, material, rules, before=_terms(program.settings), after=_terms(terms))
 
 
 def rule_of(visit: Visit) -> Rule[Any]:
@@ -166,9 +163,8 @@ def rule_of(visit: Visit) -> Rule[Any]:
     return rule
 
 
-def _terms(settings: ProgramSettings, rules: tuple[Rule[Any], ...]) -> Terms:
-    given: Mapping[str, Mapping[str, object]] = settings.fraud_rules
-    return Terms(configs=configs_in_force(rules, given), review_from=settings.review_from)
+def _terms(settings: ProgramSettings) -> Terms:
+    return Terms(configs=configs_for(settings.fraud_rules), review_from=settings.review_from)
 
 
 async def _rule_form(visit: Visit, program: Program, rule: Rule[Any], form: Form, *, status: int = 200) -> Response:
@@ -209,7 +205,7 @@ def _line_form(visit: Visit, program: Program, form: Form, *, status: int = 200)
 
 def _written_out(settings: ProgramSettings) -> ProgramSettings:
     """Return terms with every setting of every rule, for telling what a change is a change from."""
-    configs = configs_in_force(rules_in_force(), settings.fraud_rules)
+    configs = configs_for(settings.fraud_rules)
     full = {rule_id: msgspec.to_builtins(config) for rule_id, config in configs.items()}
     return msgspec.structs.replace(settings, fraud_rules=full)
 

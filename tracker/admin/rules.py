@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from fraud_rules.learning import RuleRecord
-from fraud_rules.rule import Rule, configs_in_force
+from fraud_rules.rule import Rule
 from tracker.admin.policy import page
 from tracker.admin.programs import program_of
 from tracker.admin.render import render
@@ -22,7 +22,7 @@ from tracker.fraud.catalogue import FAMILIES, MOMENTS, catches, moments
 from tracker.fraud.checks.store import Tally, tally
 from tracker.fraud.figures import RuleFigures, case_figures, rule_figures
 from tracker.fraud.lessons.store import Appealed, records_of, suggested_off
-from tracker.fraud.rules import loaded_rules, rules_in_force
+from tracker.fraud.rules import configs_for, loaded_rules, rules_in_force
 from tracker.instants import DAY_MS
 from tracker.programs import store as programs
 from tracker.programs.types import Program
@@ -119,7 +119,7 @@ def rule_rows(
 ) -> list[RuleRow]:
     """Return a row for every rule in force, in the order of the registry."""
     rules = rules_in_force()
-    configs = configs_in_force(rules, program.settings.fraud_rules)
+    configs = configs_for(program.settings.fraud_rules)
     return [
         RuleRow(
             rule=rule,

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, func, select, update
 
 from fraud_rules.learning import HALF_LIFE_MS, Lesson, RuleRecord, learn, scales_of
-from fraud_rules.rule import Rule, RuleConfig, configs_in_force
+from fraud_rules.rule import Rule, RuleConfig
 from tracker.cases.decide import rulings
 from tracker.cases.partner_store import findings_of_partner_cases
 from tracker.cases.tables import case_conversions, cases, findings, verdicts
@@ -20,7 +20,7 @@ from tracker.cases.types import VerdictRow
 from tracker.clicks.store import upsert
 from tracker.db.rows import as_struct
 from tracker.fraud.lessons.tables import learned_weights
-from tracker.fraud.rules import rules_in_force
+from tracker.fraud.rules import configs_for, rules_in_force
 from tracker.instants import DAY_MS
 from tracker.ledger.store import chunks
 from tracker.programs import store as programs
@@ -119,9 +119,8 @@ def suggested_off(conn: Connection) -> dict[str, list[str]]:
 
 def weights_of(program: Program) -> dict[str, int]:
     """Return the weight each rule has by the program's terms; what verdicts teach starts from it."""
-    rules = rules_in_force()
-    configs = configs_in_force(rules, program.settings.fraud_rules)
-    return {rule.id: weight_of(rule, configs[rule.id]) for rule in rules}
+    configs = configs_for(program.settings.fraud_rules)
+    return {rule.id: weight_of(rule, configs[rule.id]) for rule in rules_in_force()}
 
 
 def weight_of(rule: Rule[Any], config: RuleConfig) -> int:

@@ -1,11 +1,15 @@
 """Which countries a phone number may be from, and between which countries people live.
 
-`geo_mismatch` asks here. Tables of everyday life, not of law: a border that thousands cross every day, or a labour
-market many live in with a SIM card from home, makes a difference of country say little. Nothing here computes more.
+`geo_mismatch` asks here, and the history that counts the program it is compared with. Tables of everyday life, not of
+law: a border that thousands cross every day, or a labour market many live in with a SIM card from home, makes a
+difference of country say little.
 """
 
 from typing import Final
 
+import msgspec
+
+from fraud_rules.network import NetworkClass
 from fraud_rules.providers import CALLING_CODES
 
 # Codes several countries share beside those in the calling plan; who shares one cannot be told apart.
@@ -61,6 +65,22 @@ _PAIRS: Final[frozenset[frozenset[str]]] = frozenset(
     )
 )  # fmt: skip
 
+# What stands behind these addresses is elsewhere.
+ELSEWHERE: frozenset[NetworkClass] = frozenset({"relay", "vpn", "tor", "hosting"})
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the address is and where the customer says to be from; `is_near` forgives half."""
+
+    country: str
+    homes: frozenset[str]
+    is_near: bool
+
+    @property
+    def differ(self) -> bool:
+        """Whether neither the phone nor the declared home is of the address's country."""
+        return self.country not in self.homes
+
 
 def phone_countries(number: str | None) -> frozenset[str]:
     """Return the countries an international number ("+7912…") may be from; none for any other text."""
@@ -82,3 +102,19 @@ def read_country(text: str | None) -> str | None:
     """Return the ISO 3166 code in upper case, or None for anything that is not two Latin letters."""
     code = (text or "")[:8].strip().upper()
     return code if len(code) == 2 and code.isascii() and code.isalpha() else None
+
+
+def places_of(
+    address_country: str | None, *, number: str | None, home: str | None, network: NetworkClass
+) -> Places | None:
+    """Return what can be compared, or None where one of the sides is unknown."""
+    country = read_country(address_country)
+    if country is None or network in ELSEWHERE:
+        return None
+    declared = read_country(home)
+    homes = phone_countries(number) | ({declared} if declared else set())
+    if not homes:
+        return None
+    # Roaming telephones keep their number, and often an address of their home network or of a third country.
+    is_near = network == "mobile" or any(are_near(country, each) for each in homes)
+    return Places(country=country, homes=homes, is_near=is_near)

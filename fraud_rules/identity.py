@@ -25,11 +25,6 @@ _DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 _EXTENSION = re.compile(r"(?<=\d)[\s.]*(?:[^\W\d_]|[#,;]).*", re.DOTALL)
 _WORD = re.compile(r"[^\W_]+")
 
-_COUNTRIES_BY_CODE: dict[str, frozenset[str]] = {
-    code: frozenset(country for country, plan in CALLING_CODES.items() if plan[0] == code)
-    for code in sorted({plan[0] for plan in CALLING_CODES.values()})
-}
-
 
 class EmailKeys(msgspec.Struct, frozen=True, kw_only=True):
     """Three readings of one address, strictest first.
@@ -93,17 +88,6 @@ def phone_digits(text: str | None, *, region: str | None = None) -> str | None:
     if not PHONE_DIGITS_MIN <= len(number.lstrip("+")) <= PHONE_DIGITS_MAX:
         return None
     return number
-
-
-def phone_countries(digits: str | None) -> frozenset[str]:
-    """Return the countries (ISO 3166) a number of `phone_digits` may belong to; empty when none is known."""
-    if digits is None or not digits.startswith("+"):
-        return frozenset()
-    for length in (3, 2, 1):
-        found = _COUNTRIES_BY_CODE.get(digits[1 : 1 + length])
-        if found is not None:
-            return found
-    return frozenset()
 
 
 def name_tokens(text: str | None) -> tuple[str, ...]:

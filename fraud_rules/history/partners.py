@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from fraud_rules.countries import places_of
 from fraud_rules.history.program import DAY_MS, FORCED_DESTS, HOUR_MS, ProgramHistory
-from fraud_rules.identity import email_keys, phone_countries
+from fraud_rules.identity import email_keys
 from fraud_rules.partner_facts import (
     WINDOW_DAYS,
     Baseline,
@@ -151,9 +152,9 @@ class Night:
             ),
         )
         for lead in leads:
-            verdict = is_abroad(lead)
-            counts.comparable += verdict is not None
-            counts.mismatched += verdict is True
+            places = places_of(lead.country, number=lead.phone_key, home=lead.home_country, network=lead.network_class)
+            counts.comparable += places is not None
+            counts.mismatched += places is not None and places.differ
         return counts
 
     def _baseline(self, partner_id: str) -> Baseline:
@@ -184,14 +185,6 @@ class Night:
 def is_counted(click: ClickFacts) -> bool:
     """Say whether a person may have clicked: no program, no load by a page, no prefetch."""
     return not click.is_bot and click.fetch_dest not in FORCED_DESTS and click.is_prefetch is not True
-
-
-def is_abroad(lead: LeadRecord) -> bool | None:
-    """Say whether phone or declared country differ from the address's; None where that cannot be compared."""
-    if lead.country is None or lead.network_class in {"relay", *ANONYMOUS}:
-        return None
-    home = {lead.home_country} if lead.home_country else phone_countries(lead.phone_key)
-    return None if not home else lead.country not in home
 
 
 def delay_buckets(leads: Iterable[LeadRecord]) -> tuple[int, int, int, int]:

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import msgspec
 
-from fraud_rules.countries import are_near, phone_countries, read_country
+from fraud_rules.countries import Places, places_of
 from fraud_rules.crowds import own_leads
 from fraud_rules.identity import phone_digits
 from fraud_rules.msgids import N_, NN_
-from fraud_rules.network import NetworkClass
 from fraud_rules.partner_facts import Baseline, PartnerFacts
 from fraud_rules.providers import CALLING_CODES
 from fraud_rules.rule import Ppm, Rule, RuleConfig
@@ -20,9 +19,6 @@ from fraud_rules.statistics import wilson_lower_ppm
 from fraud_rules.types import PPM, Evidence, Facts, Finding, LeadRecord, is_operator_sent
 
 HOMES_SHOWN_MAX = 2
-
-# What stands behind these addresses is elsewhere.
-ELSEWHERE: frozenset[NetworkClass] = frozenset({"relay", "vpn", "tor", "hosting"})
 
 _MISMATCH = N_("The phone or the declared home is of %(home)s, the address is in %(country)s.")
 _SHARE = NN_(
@@ -46,25 +42,12 @@ class Config(RuleConfig, frozen=True, kw_only=True):
     times_program: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
 
 
-class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the address is and where the customer says to be from; `is_near` forgives half."""
-
-    country: str
-    homes: frozenset[str]
-    is_near: bool
-
-    @property
-    def differ(self) -> bool:
-        """Whether neither the phone nor the declared home is of the address's country."""
-        return self.country not in self.homes
-
-
 def evaluate(facts: Facts, config: Config) -> list[Finding]:
     """Return one finding when the address is in none of the countries the customer is known to be of."""
     subject = facts.subject
     if subject.partner_id is None or is_operator_sent(subject.source):
         return []
-    places = _places(
+    places = places_of(
         subject.country,
         number=phone_digits(subject.phone),
         home=subject.home_country,
@@ -97,7 +80,7 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
     known: list[tuple[LeadRecord, Places]] = []
     for lead in own_leads(facts.leads, at_ms=facts.at_ms, days=config.window_days):
         # Where the shell hashes phones their country is not known here, and the declared home speaks alone.
-        places = _places(lead.country, number=lead.phone_key, home=lead.home_country, network=lead.network_class)
+        places = places_of(lead.country, number=lead.phone_key, home=lead.home_country, network=lead.network_class)
         if places is not None:
             known.append((lead, places))
     if len(known) < config.leads_min:
@@ -129,22 +112,6 @@ def evaluate_partner(facts: PartnerFacts, config: Config) -> list[Finding]:
             clears_when=_CLEARS,
         )
     ]
-
-
-def _places(
-    address_country: str | None, *, number: str | None, home: str | None, network: NetworkClass
-) -> Places | None:
-    """Return what can be compared, or None where one of the sides is unknown."""
-    country = read_country(address_country)
-    if country is None or network in ELSEWHERE:
-        return None
-    declared = read_country(home)
-    homes = phone_countries(number) | ({declared} if declared else set())
-    if not homes:
-        return None
-    # Roaming telephones keep their number, and often an address of their home network or of a third country.
-    is_near = network == "mobile" or any(are_near(country, each) for each in homes)
-    return Places(country=country, homes=homes, is_near=is_near)
 
 
 def _program_share_ppm(baseline: Baseline, config: Config) -> int:

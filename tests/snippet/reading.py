@@ -1,18 +1,27 @@
 """What the browser tests read of a page and its browser: the cookie, the record, the referral."""
 
 import re
+import time
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
 ID = r"[\w-]{22}"
+STORED_WITHIN_S = 5
 STATE = re.compile(rf"1\.({ID})\.([^.~]+)\.([0-9a-z]+)~({ID})\.([^.~]+)\.([0-9a-z]+)")
 
 
 def cookie_of(context: BrowserContext, name: str = "_mv") -> dict[str, Any] | None:
-    found = [cookie for cookie in context.cookies() if cookie["name"] == name]
-    assert len(found) <= 1
-    return dict(found[0]) if found else None
+    """The browser's own record of a cookie, once it is there: what a page writes is stored a moment later."""
+    for page in context.pages:
+        page.evaluate("() => document.cookie")  # Answered after what the page wrote before.
+    deadline = time.monotonic() + STORED_WITHIN_S
+    while True:
+        found = [cookie for cookie in context.cookies() if cookie["name"] == name]
+        assert len(found) <= 1
+        if found or time.monotonic() > deadline:
+            return dict(found[0]) if found else None
+        time.sleep(0.05)
 
 
 def state_of(context: BrowserContext) -> list[str]:

@@ -21,6 +21,12 @@ Moment = Literal["click", "lead", "sale", "payout", "nightly"]
 Evidence = str | int | bool | None
 Setting = int | bool | str | list[str]
 
+# What a browser says it loads a referral link for (Sec-Fetch-Dest). People navigate; pages load the rest by themselves.
+NAVIGATED = "document"  # how a person follows a link
+LOADS = frozenset({"image", "iframe", "frame", "script", "style", "object", "embed"})
+FETCHED = "empty"  # fetch() of a page's script: often a planted click, sometimes a link checker of an honest page
+FORCED_DESTS = LOADS | {FETCHED}
+
 # Values of metadata.source that mean: a person of the shop typed or imported this, so its address,
 # agent and tempo are the operator's and say nothing about the customer.
 OPERATOR_SOURCES = frozenset({"import", "call-centre"})

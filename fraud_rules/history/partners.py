@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fraud_rules.countries import places_of
-from fraud_rules.history.program import DAY_MS, FORCED_DESTS, HOUR_MS, ProgramHistory
+from fraud_rules.history.program import DAY_MS, HOUR_MS, ProgramHistory
 from fraud_rules.identity import email_keys
 from fraud_rules.partner_facts import (
     WINDOW_DAYS,
@@ -20,7 +20,7 @@ from fraud_rules.partner_facts import (
     PartnerLink,
     SaleRecord,
 )
-from fraud_rules.types import PPM, ClickFacts, LeadRecord, Subject
+from fraud_rules.types import FORCED_DESTS, PPM, ClickFacts, LeadRecord, Subject
 
 CLICK_DAYS = 30
 ANONYMOUS = frozenset({"hosting", "vpn", "tor"})

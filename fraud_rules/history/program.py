@@ -11,13 +11,10 @@ import msgspec
 
 from fraud_rules.domains import registrable_domain
 from fraud_rules.identity import email_domain, name_tokens
-from fraud_rules.types import ClickFacts, LeadRecord, PartnerLogin, Subject, moments_of
+from fraud_rules.types import FORCED_DESTS, ClickFacts, LeadRecord, PartnerLogin, Subject, moments_of
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
-
-# What a page loads by itself; nobody follows a link to see an image.
-FORCED_DESTS = frozenset({"image", "iframe", "frame", "script", "style", "object", "embed", "empty"})
 
 
 class PartnerCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,15 +13,10 @@ from fraud_rules.crowds import DAY_MS, own_leads
 from fraud_rules.msgids import N_, NN_
 from fraud_rules.partner_facts import PartnerFacts
 from fraud_rules.rule import Ppm, Rule, RuleConfig
-from fraud_rules.types import PPM, ClickFacts, Evidence, Facts, Finding
+from fraud_rules.types import FETCHED, LOADS, NAVIGATED, PPM, ClickFacts, Evidence, Facts, Finding
 
 WINDOW_DAYS = 30  # of `ClickTotals`
 DEST_MAX = 32  # longer than any destination browsers know
-
-# What no person opens a referral link for.
-LOADS = frozenset({"image", "iframe", "frame", "script", "style", "object", "embed"})
-NAVIGATED = "document"  # how a person follows a link
-FETCHED = "empty"  # fetch() of a page's script: often a planted click, sometimes a link checker of an honest page
 
 LOAD_TITLES: dict[str, str] = {
     "image": N_("an image"),

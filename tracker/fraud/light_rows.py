@@ -12,15 +12,16 @@ from sqlalchemy import Connection, Row, Select, select
 
 from fraud_rules.history.facts import with_click
 from fraud_rules.history.program import PartnerCard, ProgramHistory, RefundRecord
-from fraud_rules.identity import email_keys, person_key, phone_digits
+from fraud_rules.identity import phone_digits
 from fraud_rules.types import ClickFacts, PartnerLogin, Subject
 from tracker.clicks import store as clicks
 from tracker.clicks.types import AgentRow, ClickRow
 from tracker.conversions.tables import conversions, customers
-from tracker.fraud.facts.subject import client_signs
+from tracker.fraud.facts.subject import click_facts, told_subject
 from tracker.ledger.store import chunks
 from tracker.partners.tables import enrollments, partner_logins, partners
 from tracker.programs import store as programs
+from tracker.programs.regions import region_of
 
 ROWS_MAX = 50_000  # conversions held in memory at once, about 4 KB each with their indexes
 CLICKS_MAX = 100_000
@@ -176,6 +177,7 @@ def _logins(conn: Connection, program_id: str, *, from_ms: int, to_ms: int) -> l
 def _cards(conn: Connection, program_id: str) -> Iterator[PartnerCard]:
     program = programs.get_program(conn, program_id)
     allows = program is not None and program.settings.allow_own_purchases
+    region = None if program is None else region_of(program.time_zone)
     query = (
         select(enrollments.c.enrollment_id, enrollments.c.allow_own_purchases, enrollments.c.payment_key, partners)
         .join(partners, partners.c.partner_id == enrollments.c.partner_id)
@@ -184,7 +186,7 @@ def _cards(conn: Connection, program_id: str) -> Iterator[PartnerCard]:
         .limit(PARTNERS_MAX)
     )
     for row in conn.execute(query):
-        digits = phone_digits(row.phone)
+        digits = phone_digits(row.phone, region=region)
         yield PartnerCard(
             partner_id=row.enrollment_id,
             name=row.name,
@@ -205,21 +207,7 @@ def _agents(conn: Connection, numbers: Sequence[int]) -> dict[int, AgentRow]:
 
 
 def _click(row: ClickRow, keys: _Keys, agents: Mapping[int, AgentRow]) -> ClickFacts:
-    agent = agents.get(row.agent_id)
-    return ClickFacts(
-        click_id=row.click_id,
-        program_id=row.program_id,
-        partner_id=row.enrollment_id,
-        at_ms=row.occurred_at_ms,
-        host_key=keys.host(row),
-        network_class=row.network_class or "unknown",  # type: ignore[arg-type]  # Stored from the closed list.
-        agent_key=agent.agent_key if agent else None,
-        agent=agent.text if agent else None,
-        is_bot=row.is_bot,
-        device_key=row.visitor_id,
-        landing_url=row.page_url,
-        referrer=row.http_referer,
-    )
+    return msgspec.structs.replace(click_facts(row, agents.get(row.agent_id)), host_key=keys.host(row))
 
 
 def _subjects(
@@ -233,7 +221,7 @@ def _subjects(
     people = _customers(conn, [row.customer_id for row in rows if row.customer_id])
     leads = {row.external_id: row.conversion_id for row in rows if row.kind == "lead"}
     credited = ProgramHistory("")
-    by_visit: dict[tuple[str, int, str], str] = {}
+    by_visit: dict[tuple[str, int | None, str], str] = {}
     for click in seen:
         by_visit[click.visitor_id, click.occurred_at_ms, click.enrollment_id] = click.click_id
         credited.clicks[click.click_id] = _click(click, keys, agents)
@@ -243,17 +231,26 @@ def _subjects(
         if row.kind == "refund":
             continue
         visit = (row.customer_id or "", row.visitor_id or "")
-        subject = _subject(row, people.get(row.customer_id), keys=keys, agent=agents.get(row.agent_id or 0))
-        subject = msgspec.structs.replace(
-            subject,
+        customer = people.get(row.customer_id)
+        subject = told_subject(
+            row,
+            customer,
+            agents.get(row.agent_id or 0),
+            partner_id=row.enrollment_id,
+            click_at_ms=row.click_at_ms,
             lead_id=None if row.lead_id is None else leads.get(row.lead_id, row.lead_id),
+            mailbox=customer.email_canonical if customer else None,
+            click=None,
+            host_key=keys.host(row),
+            net_key=keys.net(row),
             device_known_before=all(visit) and visit in first_of,
         )
         first_of.add(visit)
-        named = by_visit.get((row.visitor_id or "", row.click_at_ms or 0, row.enrollment_id or ""), row.click_id)
-        clicked_at_ms = subject.click_at_ms
-        subject = msgspec.structs.replace(with_click(subject, credited, named), click_at_ms=clicked_at_ms)
-        found.append((row.received_at_ms, subject))
+        # Without an instant no click was credited, but a code or binding.
+        visited = (row.visitor_id or "", row.click_at_ms, row.enrollment_id or "")
+        named = None if row.click_at_ms is None else by_visit.get(visited, row.click_id)
+        clicked = with_click(subject, credited, named)
+        found.append((row.received_at_ms, msgspec.structs.replace(clicked, click_at_ms=subject.click_at_ms)))
     return found
 
 
@@ -264,52 +261,6 @@ def _customers(conn: Connection, customer_ids: Sequence[str]) -> dict[str | None
             row.customer_id: row for row in conn.execute(select(customers).where(customers.c.customer_id.in_(ids)))
         }
     return found
-
-
-def _subject(row: Row[Any], customer: Row[Any] | None, *, keys: _Keys, agent: AgentRow | None) -> Subject:
-    email, phone, name, country = (
-        (customer.email, customer.phone, customer.name, customer.country) if customer else (None, None, None, None)
-    )
-    mailbox = email_keys(email)
-    source = (row.report.get("metadata") or {}).get("source")
-    return Subject(
-        conversion_id=row.conversion_id,
-        kind=row.kind,
-        program_id=row.program_id,
-        partner_id=row.enrollment_id,
-        at_ms=row.received_at_ms,
-        occurred_at_ms=row.occurred_at_ms,
-        click_at_ms=row.click_at_ms,
-        email=email,
-        email_key=mailbox.canonical if mailbox else None,
-        phone=phone,
-        phone_key=phone_digits(phone, region=country),
-        name=name,
-        customer_id=row.customer_id,
-        person_key=person_key(
-            email=email, phone=phone, customer_id=row.customer_id, visitor_id=row.visitor_id, region=country
-        ),
-        visitor_id=row.visitor_id,
-        device_key=row.visitor_id,
-        payment_key=row.payment_key,
-        promo_code=row.promo_code,
-        amount_minor=row.amount_minor,
-        currency=row.currency,
-        home_country=country,
-        country=row.country,
-        host_key=keys.host(row),
-        net_key=keys.net(row),
-        masked_ip=row.masked_ip,
-        network_class=row.network_class or "unknown",
-        agent_key=agent.agent_key if agent else None,
-        agent=agent.text if agent else None,
-        signs=client_signs(row.signs, agent),
-        is_bot=agent.is_bot if agent else False,
-        bot_reason=agent.bot_reason if agent else None,
-        source=source if isinstance(source, str) else None,
-        is_browser=row.report.get("source") == "browser",
-        paid=row.kind == "sale",
-    )
 
 
 def _refunds(rows: Sequence[Row[Any]], sales: Mapping[str, str]) -> list[tuple[int, Happening]]:

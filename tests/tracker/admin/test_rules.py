@@ -253,7 +253,12 @@ def test_a_plug_ins_rule_has_a_form_too_and_a_broken_one_is_named(owner, base, m
             SimpleNamespace(name="broken", value="broken:RULE", load=lambda: 1 / 0),
         ]
     )
-    readers = ("tracker.admin.rules", "tracker.admin.rule_settings", "tracker.fraud.lessons.store", "tracker.fraud.rules")
+    readers = (
+        "tracker.admin.rules",
+        "tracker.admin.rule_settings",
+        "tracker.fraud.lessons.store",
+        "tracker.fraud.rules",
+    )
     for name, value in (("loaded_rules", lambda: found), ("rules_in_force", lambda: found.rules)):
         for module in readers:
             monkeypatch.setattr(f"{module}.{name}", value, raising=False)

@@ -1,5 +1,6 @@
 """What happened, read in bulk: the same conversions, clicks, sign-ins and refunds that judging one by one sees."""
 
+import msgspec
 import pytest
 from sqlalchemy import update
 
@@ -45,6 +46,23 @@ def test_a_customers_way_is_read_with_click_customer_lead_and_refund(world):
     assert [each.partner_id for each in of_kind(rows, PartnerCard)] == [world.anna.enrollment_id]
     assert [each.click_id for each in of_kind(rows, ClickFacts)] == [click_id]
     assert (rows.conversions, rows.is_cut) == (2, False)
+
+
+def test_a_conversion_read_in_bulk_is_the_one_that_is_judged(world, facts_of):
+    click_id = world.click()
+    told = {"customer": CUSTOMER | {"phone": "030 1234567", "country": "DE", "is_new": False}, "ip": "198.51.100.4"}
+    lead = world.track("lead", {"external_id": "lead-1", "click_id": click_id, "metadata": {"source": "kiosk"}} | told)
+    sale = world.track("sale", world.sale(external_id="A-1", lead_id="lead-1", click_id=click_id, **told))
+    world.track("lead", {"external_id": "lead-2", "partner_code": "ANNA", "customer": {"phone": "8 912 345 67 89"}})
+    world.settle()
+
+    for subject in of_kind(rows_of(world), Subject):
+        judged = facts_of(subject.conversion_id).subject
+        assert (judged.lead_id == "lead-1") == (subject.conversion_id == sale.json()["id"])
+        assert subject.lead_id == (None if judged.lead_id is None else lead.json()["id"])
+        # Findings of the server call a mailbox by its first customer, so that they keep no address.
+        named = {"lead_id": subject.lead_id, "email_key": subject.email_key}
+        assert msgspec.structs.asdict(subject) == msgspec.structs.asdict(msgspec.structs.replace(judged, **named))
 
 
 def test_history_answers_what_the_rules_ask(world):

@@ -13,7 +13,7 @@ from fraud_rules.identity import person_key
 from fraud_rules.types import LeadRecord
 from tracker.clicks.tables import agents
 from tracker.conversions.tables import conversions, customers
-from tracker.conversions.types import ConversionRow, Customer
+from tracker.conversions.types import ConversionRow
 from tracker.db.ids import IdError, canonical_id
 from tracker.db.prepared import Prepared, given
 
@@ -116,8 +116,8 @@ def stored_person(
     return person_key(phone=phone_key or phone, customer_id=customer_id, visitor_id=visitor_id)
 
 
-def person_of(row: ConversionRow, customer: Customer | None) -> str | None:
-    """Return who a conversion is of."""
+def person_of(row: Any, customer: Any) -> str | None:
+    """Return who a conversion is of: a `ConversionRow` and a `Customer`, or rows of their tables."""
     return stored_person(
         email_canonical=customer.email_canonical if customer else None,
         phone_key=customer.phone_key if customer else None,

@@ -50,16 +50,48 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None, *, m
     clicked_by = None if asked.click is None else asked.click.agent_id
     wanted = [each or 0 for each in (row.agent_id, clicked_by)]
     known = {each.agent_id: _agent(each) for each in _AGENTS.rows(conn, first=wanted[0], second=wanted[1])}
-    agent = None if row.agent_id is None else known.get(row.agent_id)
+    return told_subject(
+        row,
+        customer,
+        None if row.agent_id is None else known.get(row.agent_id),
+        partner_id=asked.enrollment_id,
+        click_at_ms=asked.clicked_at_ms,
+        lead_id=row.lead_id,
+        mailbox=mailbox,
+        click=_click(asked, known),
+        host_key=hexed(row.host_key),
+        net_key=hexed(row.net_key),
+        device_known_before=_is_known_device(conn, row),
+    )
+
+
+def told_subject(
+    row: Any,
+    customer: Any,
+    agent: AgentRow | None,
+    *,
+    partner_id: str | None,
+    click_at_ms: int | None,
+    lead_id: str | None,
+    mailbox: str | None,
+    click: ClickFacts | None,
+    host_key: str | None,
+    net_key: str | None,
+    device_known_before: bool,
+) -> Subject:
+    """Return the subject a conversion is, with what its reader found beside it; what nobody told is None.
+
+    Row and customer: a `ConversionRow` and a `Customer`, or rows of their tables.
+    """
     return Subject(
         conversion_id=row.conversion_id,
         kind="lead" if row.kind == "lead" else "sale",
         program_id=row.program_id,
-        partner_id=asked.enrollment_id,
+        partner_id=partner_id,
         at_ms=row.received_at_ms,
         occurred_at_ms=row.occurred_at_ms,
-        click_at_ms=asked.clicked_at_ms,
-        lead_id=row.lead_id,
+        click_at_ms=click_at_ms,
+        lead_id=lead_id,
         email=customer.email if customer else None,
         email_key=mailbox,
         phone=customer.phone if customer else None,
@@ -71,14 +103,14 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None, *, m
         phone_key=customer.phone_key if customer else None,
         payment_key=row.payment_key,
         promo_code=row.promo_code,
-        click=_click(asked, known),
+        click=click,
         amount_minor=row.amount_minor,
         currency=row.currency,
         home_country=customer.country if customer else None,
         country=row.country,
-        host_key=hexed(row.host_key),
-        net_key=hexed(row.net_key),
-        network_class=row.network_class or "unknown",
+        host_key=host_key,
+        net_key=net_key,
+        network_class=network_class(row.network_class),
         masked_ip=row.masked_ip,
         agent_key=agent.agent_key if agent else None,
         agent=agent.text if agent else None,
@@ -87,7 +119,7 @@ def load_subject(conn: Connection, asked: Asked, customer: Customer | None, *, m
         bot_reason=agent.bot_reason if agent else None,
         source=row.source,
         is_browser=row.report.get("source") == "browser",
-        device_known_before=_is_known_device(conn, row),
+        device_known_before=device_known_before,
         shop_says_known=_shop_says_known(row),
         paid=row.kind == "sale",
     )
@@ -148,7 +180,7 @@ def _is_known_device(conn: Connection, row: ConversionRow) -> bool:
     return _CONVERTED_BEFORE.first(conn, **asked) is not None
 
 
-def _shop_says_known(row: ConversionRow) -> bool:
+def _shop_says_known(row: Any) -> bool:
     """Tell whether the shop called its customer an old one; a browser's word says nothing."""
     told = row.report.get("customer") or {}
     return row.trust == "verified" and told.get("is_new") is False

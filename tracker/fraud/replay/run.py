@@ -17,7 +17,7 @@ from fraud_rules.identity import email_keys, phone_digits
 from fraud_rules.learning import Lesson, learn, scales_of
 from fraud_rules.registry import RULES
 from fraud_rules.rule import Rule, RuleConfig
-from fraud_rules.types import ClickFacts, Finding, Forgeries, PartnerLogin, weightiest_first
+from fraud_rules.types import FETCHED, ClickFacts, Finding, Forgeries, PartnerLogin, weightiest_first
 from ingest.enrich import read_agent
 from tracker.fraud.replay.book import Book
 from tracker.fraud.replay.lines import (
@@ -39,7 +39,6 @@ from tracker.fraud.replay.networks import NetworkMap, Place
 from tracker.fraud.replay.output import ErrorRow, ReplayResult, summarize
 from tracker.fraud.replay.read import device_key, instant_ms, read_click, read_subject
 
-FETCHED = "empty"
 FETCHES_KNOWN_FROM = 50  # clicks of a program from which its usual way of reporting them is known
 FETCHES_USUAL_PERCENT = 30
 

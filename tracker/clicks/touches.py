@@ -24,7 +24,8 @@ from sqlalchemy import (
 from attribution.types import Touch
 from tracker.clicks.encoding import PACKED_ID_BYTES, pack_browser_id, unpack_browser_id
 from tracker.clicks.tables import click_enrollments, click_programs, clicks
-from tracker.db.row_statements import KEYS, read_tuples, read_tuples_keyed
+from tracker.db.prepared import KEYS
+from tracker.db.row_statements import read_tuples, read_tuples_keyed
 
 TOUCHES_MAX = 4000  # clicks of one person that are loaded: the first half and the last half
 

@@ -4,6 +4,7 @@ Every `tables.py` builds its columns from these, so that a table is written once
 bound: a wrong id or an integer beyond 64 bits is refused before it reaches the database.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -28,11 +29,25 @@ class Id(TypeDecorator[str]):
         super().__init__()
         self.prefix = prefix
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
-        return None if value is None else id_to_bytes(self.prefix, value)
+    # Both drivers take and give bytes as they are. SQLAlchemy's own way of translating a value by three calls took a
+    # third of the time of reading many rows.
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], bytes | None]:  # noqa: ARG002
+        """Return what makes an id the driver's."""
+        prefix = self.prefix
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else id_from_bytes(self.prefix, bytes(value))
+        def bind(value: str | None) -> bytes | None:
+            return None if value is None else id_to_bytes(prefix, value)
+
+        return bind
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
+        """Return what makes the driver's value an id."""
+        prefix = self.prefix
+
+        def read(value: bytes | None) -> str | None:
+            return None if value is None else id_from_bytes(prefix, value)
+
+        return read
 
     def coerce_compared_value(self, op: Any, value: Any) -> "Id":  # noqa: ARG002
         return self

@@ -5,12 +5,15 @@ SQLAlchemy's all the same, so they are right on both databases, and values pass 
 """
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Dialect, bindparam
+from sqlalchemy import BindParameter, Connection, Dialect, Select, bindparam
 from sqlalchemy.sql.elements import ColumnElement
+
+# Keys in one list, smallest first; a longer list is not faster.
+KEYS = (1, 8, 64, 512)
 
 Change = Callable[[Any], Any] | None
 
@@ -74,6 +77,29 @@ class Prepared:
         if made is None:
             made = self._compiled[dialect.name] = _compile(self._statement, dialect)
         return made
+
+
+class PreparedKeys:
+    """A query for the rows with any of some keys, of any number; other parameters as in `Prepared`."""
+
+    def __init__(self, statement: Select[Any], column: ColumnElement[Any]) -> None:
+        """Take a SELECT and the column the keys are looked for in. It is compiled once for each size of list."""
+        self._sizes = {
+            size: Prepared(statement.where(column.in_([given(f"key_{place}", column) for place in range(size)])))
+            for size in KEYS
+        }
+
+    def rows(self, conn: Connection, keys: Sequence[Any], **values: Any) -> list[Any]:
+        """Return the rows, in the query's order for each KEYS[-1] keys. Keys: all different."""
+        found: list[Any] = []
+        for start in range(0, len(keys), KEYS[-1]):
+            part = keys[start : start + KEYS[-1]]
+            size = next(size for size in KEYS if size >= len(part))
+            # A list that is not full ends with its last key again, so that few statements are compiled.
+            full = [*part, *[part[-1]] * (size - len(part))]
+            named = {f"key_{place}": key for place, key in enumerate(full)}
+            found += self._sizes[size].rows(conn, **named, **values)
+        return found
 
 
 def given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:

@@ -13,11 +13,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Dialect, Executable, LargeBinary, Table, bindparam, insert
 
+from tracker.db.prepared import KEYS
+
 # Rows in one statement, largest first: any number of rows needs few statements, and each is compiled once.
 SIZES = (64, 32, 16, 8, 4, 2, 1)
-
-# Keys in one list, smallest first; a longer list is not faster.
-KEYS = (1, 8, 64, 512)
 
 # Makes the statement for so many rows; its parameters come in the order of the rows.
 Build = Callable[[Dialect, int], Executable]

@@ -1,10 +1,10 @@
-"""Queries of what batches are decided from; each is asked once a batch, in lists of at most ASKED_AT_ONCE ids."""
+"""Queries of what batches are decided from; each is asked once a batch, in long lists of ids."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, type_coerce
 
 from attribution.types import Credit
 from tracker.clicks.store import PAGE_MAX
@@ -13,6 +13,7 @@ from tracker.conversions.tables import bindings, conversions, credits, customers
 from tracker.conversions.types import ConversionRow, StoredBinding, StoredCredit
 from tracker.db.columns import Str
 from tracker.db.ids import id_from_bytes, id_to_bytes
+from tracker.db.prepared import PreparedKeys, given
 from tracker.db.rows import as_struct, in_order
 from tracker.ledger import store as ledger
 from tracker.ledger.holds import frozen_by
@@ -27,6 +28,57 @@ from tracker.recompute.types import Scope, Summary, World
 
 ASKED_AT_ONCE = 500  # ids in one IN list
 WALKED_AT_ONCE = 20_000  # rows of one piece of a walk
+
+
+_CONVERSION_COLUMNS = [conversions.c[name] for name in ConversionRow.__struct_fields__]
+_CONVERSIONS = PreparedKeys(select(*_CONVERSION_COLUMNS), conversions.c.conversion_id)
+_LEADS_NUMBERED = PreparedKeys(
+    # All columns of the unique key, so that its index is used.
+    select(*_CONVERSION_COLUMNS).where(
+        conversions.c.program_id == given("program_id", conversions.c.program_id),
+        conversions.c.livemode == given("livemode", conversions.c.livemode),
+        conversions.c.kind == literal_column("'lead'"),
+    ),
+    conversions.c.external_id,
+)
+_DECISIONS = PreparedKeys(
+    select(
+        decisions.c.conversion_id,
+        decisions.c.decision_id,
+        decisions.c.status,
+        decisions.c.via,
+        # Its keys are sorted, so this is what the explanation begins with; reading all of it would take long.
+        type_coerce(decisions.c.explanation, Str)
+        .like(literal_column("'{\"commissionable\":true%'"))
+        .label("is_commissionable"),
+    ).order_by(decisions.c.conversion_id, decisions.c.version),
+    decisions.c.conversion_id,
+)
+_CREDITS = PreparedKeys(
+    select(credits.c.decision_id, *(credits.c[name] for name in StoredCredit.__struct_fields__)).order_by(
+        credits.c.decision_id, credits.c.position
+    ),
+    credits.c.decision_id,
+)
+_VISITORS = PreparedKeys(
+    select(identity_links.c.customer_id, identity_links.c.visitor_id).order_by(
+        identity_links.c.customer_id, identity_links.c.visitor_id
+    ),
+    identity_links.c.customer_id,
+)
+_BINDINGS = PreparedKeys(select(bindings), bindings.c.customer_id)
+_ERASED = PreparedKeys(
+    select(customers.c.customer_id).where(customers.c.erased_at_ms.is_not(None)), customers.c.customer_id
+)
+_LINES = PreparedKeys(
+    select(
+        transfers.c.conversion_id,
+        func.coalesce(transfers.c.reverses_id, transfers.c.transfer_id).label("accrual_id"),
+        ledger.LINE_COLUMNS[-2].label("amount_minor"),
+        ledger.LINE_COLUMNS[-1].label("available_at_ms"),
+    ).select_from(ledger.LINE_JOIN),
+    transfers.c.conversion_id,
+)
 
 
 class StoredResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,29 +150,17 @@ def conversions_of(conn: Connection, keys: Sequence[bytes]) -> list[ConversionRo
 
 def conversions_with_ids(conn: Connection, ids: Sequence[str]) -> list[ConversionRow]:
     """Return conversions of any kind."""
-    query = select(*(conversions.c[name] for name in ConversionRow.__struct_fields__))
-    return [
-        in_order(ConversionRow, row)
-        for part in _parts(ids)
-        for row in conn.execute(query.where(conversions.c.conversion_id.in_(part))).all()
-    ]
+    return [in_order(ConversionRow, row) for row in _CONVERSIONS.rows(conn, ids)]
 
 
 def leads_numbered(conn: Connection, external_ids: Sequence[str]) -> list[ConversionRow]:
     """Return the leads of any program that a shop knows by these numbers."""
-    program_ids = list(conn.execute(select(program_versions.c.program_id).distinct()).scalars())
+    program_ids = conn.execute(select(program_versions.c.program_id).distinct()).scalars().all()
     return [
-        as_struct(ConversionRow, row)
-        for part in _parts(external_ids)
-        for row in conn.execute(
-            select(conversions).where(
-                # All columns of the unique key, so that its index is used.
-                conversions.c.program_id.in_(program_ids),
-                conversions.c.livemode.in_([True, False]),
-                conversions.c.kind == "lead",
-                conversions.c.external_id.in_(part),
-            )
-        )
+        in_order(ConversionRow, row)
+        for program_id in program_ids
+        for livemode in (True, False)
+        for row in _LEADS_NUMBERED.rows(conn, external_ids, program_id=program_id, livemode=livemode)
     ]
 
 
@@ -129,26 +169,12 @@ def results_of(
 ) -> dict[str, StoredResult]:
     """Return the decision that counts about each conversion. Without: decisions that are passed over."""
     newest: dict[str, Any] = {}
-    # Its keys are sorted, so this is what the explanation begins with; reading all of it would take most of the time.
-    is_commissionable = type_coerce(decisions.c.explanation, Str).like('{"commissionable":true%')
-    query = select(
-        decisions.c.conversion_id,
-        decisions.c.decision_id,
-        decisions.c.status,
-        decisions.c.via,
-        is_commissionable.label("is_commissionable"),
-    )
-    for part in _parts(list(dict.fromkeys(conversion_ids))):
-        asked = query.where(decisions.c.conversion_id.in_(part))
-        for row in conn.execute(asked.order_by(decisions.c.conversion_id, decisions.c.version)).all():
-            if row.decision_id not in without:
-                newest[row[0]] = row
+    for row in _DECISIONS.rows(conn, list(dict.fromkeys(conversion_ids))):
+        if row.decision_id not in without:
+            newest[row.conversion_id] = row
     parts: dict[str, list[StoredCredit]] = {}
-    for part in _parts([row.decision_id for row in newest.values()]):
-        credited = select(credits.c.decision_id, *(credits.c[name] for name in StoredCredit.__struct_fields__))
-        found = credited.where(credits.c.decision_id.in_(part)).order_by(credits.c.decision_id, credits.c.position)
-        for row in conn.execute(found).all():
-            parts.setdefault(row[0], []).append(in_order(StoredCredit, row[1:]))
+    for row in _CREDITS.rows(conn, [row.decision_id for row in newest.values()]):
+        parts.setdefault(row.decision_id, []).append(in_order(StoredCredit, row[1:]))
     return {
         key: StoredResult(
             decision_id=row.decision_id,
@@ -164,37 +190,21 @@ def results_of(
 def visitors_of(conn: Connection, customer_ids: Sequence[str]) -> dict[str, list[str]]:
     """Return the browser visitors each customer was seen as, at most PAGE_MAX."""
     found: dict[str, list[str]] = {}
-    for part in _parts(customer_ids):
-        query = select(identity_links.c.customer_id, identity_links.c.visitor_id).where(
-            identity_links.c.customer_id.in_(part)
-        )
-        for customer_id, visitor_id in conn.execute(
-            query.order_by(identity_links.c.customer_id, identity_links.c.visitor_id)
-        ).all():
-            known = found.setdefault(customer_id, [])
-            if len(known) < PAGE_MAX:
-                known.append(visitor_id)
+    for customer_id, visitor_id in _VISITORS.rows(conn, customer_ids):
+        known = found.setdefault(customer_id, [])
+        if len(known) < PAGE_MAX:
+            known.append(visitor_id)
     return found
 
 
 def bindings_of(conn: Connection, customer_ids: Sequence[str]) -> list[StoredBinding]:
     """Return whom customers are bound to."""
-    return [
-        as_struct(StoredBinding, row)
-        for part in _parts(customer_ids)
-        for row in conn.execute(select(bindings).where(bindings.c.customer_id.in_(part)))
-    ]
+    return [as_struct(StoredBinding, row) for row in _BINDINGS.rows(conn, customer_ids)]
 
 
 def erased_customers(conn: Connection, customer_ids: Sequence[str]) -> set[str]:
     """Return the customers everything was taken from."""
-    found: set[str] = set()
-    for part in _parts(customer_ids):
-        query = select(customers.c.customer_id).where(
-            customers.c.customer_id.in_(part), customers.c.erased_at_ms.is_not(None)
-        )
-        found.update(conn.execute(query).scalars())
-    return found
+    return {row.customer_id for row in _ERASED.rows(conn, customer_ids)}
 
 
 def payable_conversions(conn: Connection, instants: Mapping[str, int]) -> set[str]:
@@ -204,21 +214,10 @@ def payable_conversions(conn: Connection, instants: Mapping[str, int]) -> set[st
     """
     due: dict[str, str] = {}
     left: dict[str, int] = {}
-    for part in _parts(sorted(instants)):
-        query = (
-            select(
-                transfers.c.conversion_id,
-                func.coalesce(transfers.c.reverses_id, transfers.c.transfer_id).label("accrual_id"),
-                ledger.LINE_COLUMNS[-2].label("amount_minor"),
-                ledger.LINE_COLUMNS[-1].label("available_at_ms"),
-            )
-            .select_from(ledger.LINE_JOIN)
-            .where(transfers.c.conversion_id.in_(part))
-        )
-        for row in conn.execute(query):
-            if row.available_at_ms <= instants[row.conversion_id]:
-                due[row.accrual_id] = row.conversion_id
-                left[row.accrual_id] = left.get(row.accrual_id, 0) + row.amount_minor
+    for row in _LINES.rows(conn, sorted(instants)):
+        if row.available_at_ms <= instants[row.conversion_id]:
+            due[row.accrual_id] = row.conversion_id
+            left[row.accrual_id] = left.get(row.accrual_id, 0) + row.amount_minor
     open_ones = [accrual_id for accrual_id, amount_minor in left.items() if amount_minor > 0]
     frozen = frozen_by(ledger.holds_of_accruals(conn, open_ones))
     return {due[accrual_id] for accrual_id in open_ones if accrual_id not in frozen}
@@ -311,8 +310,3 @@ def _light(row: Any, named: set[str]) -> Light:
 
 def _bare(conversion_id: str) -> str:
     return conversion_id.lower().removeprefix("cnv_")
-
-
-def _parts(ids: Iterable[str]) -> Iterator[list[str]]:
-    listed = list(ids)
-    return (listed[start : start + ASKED_AT_ONCE] for start in range(0, len(listed), ASKED_AT_ONCE))

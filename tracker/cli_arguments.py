@@ -149,6 +149,7 @@ def _recompute(command: ArgumentParser) -> None:
     command.add_argument("--since", metavar="T", help="only what happened since a day or instant")
     command.add_argument("--dry-run", action="store_true", help="only tell who would gain and who would lose")
     command.add_argument("--engine", choices=tuple(ENGINES), default="lookup", help="what finds the clicks (lookup)")
+    command.add_argument("--processes", type=int, metavar="N", help="how many compute (one a core, for large runs)")
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was interrupted")
     command.add_argument("--model", choices=tuple(MODELS), help="what if this model had been in force; changes nothing")
     command.add_argument("--window-days", type=int, metavar="N", help="what if this window had been in force")

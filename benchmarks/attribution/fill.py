@@ -24,10 +24,10 @@ from tracker.conversions.tables import conversions
 from tracker.db.database import Database
 from tracker.db.ids import id_to_bytes, new_id
 from tracker.recompute import facts_store, plan
-from tracker.recompute.engines import Setting
-from tracker.recompute.facts import load_batch
+from tracker.recompute.crew import Alone, Setting
+from tracker.recompute.engines import Decided, Means, Part
 from tracker.recompute.lookup import LookupEngine
-from tracker.recompute.types import Batch, Outcome, Scope, WhatIf
+from tracker.recompute.types import Scope, WhatIf
 
 PARTNERS = 2000
 DAY_MS = 86_400_000
@@ -148,34 +148,30 @@ async def _decide(database: Database, conn: sqlite3.Connection) -> None:
     world = await database.read(lambda reading: facts_store.load_world(reading, None))
     groups = plan.group(await database.read(lambda reading: facts_store.walk_conversions(reading, EVERYTHING)))
 
-    async def batches() -> Any:
-        for number, part in enumerate(plan.cut(groups)):
-            yield await database.read(
-                lambda reading, p=part, n=number: load_batch(reading, p, world=world, number=n, now_ms=0)
-            )
-
     setting = Setting(
         world=world,
         numbers=await database.read(numbering),
         what_if=WhatIf(),
         click_watermark=EVERYTHING.click_watermark,
         folder=Path(),
-        told=lambda *_: None,
+        now_ms=0,
     )
-    async for batch, result in LookupEngine().decide(batches(), database, setting):
-        await asyncio.to_thread(_store, str(_path(conn)), batch, result.differing)
+    means = Means(crew=Alone(database, setting), setting=setting, told=lambda *_: None)
+    parts = (Part(number=number, groups=part) for number, part in enumerate(plan.cut(groups)))
+    async for each in LookupEngine().decide(parts, means):
+        await asyncio.to_thread(_store, str(_path(conn)), each)
 
 
 def _path(conn: sqlite3.Connection) -> str:
     return str(conn.execute("SELECT file FROM pragma_database_list WHERE name = 'main'").fetchone()[0])
 
 
-def _store(path: str, batch: Batch, outcomes: tuple[Outcome, ...]) -> None:
+def _store(path: str, decided: Decided) -> None:
     conn = sqlite3.connect(path, isolation_level=None)
     conn.execute("PRAGMA synchronous=OFF")
     conn.execute("BEGIN")
-    customers = {member.row.conversion_id: member.row for member in batch.members}
-    for outcome in outcomes:
+    customers = {member.row.conversion_id: member.row for member in decided.members}
+    for outcome in decided.result.differing:
         key, decision = id_to_bytes("cnv", outcome.conversion_id), os.urandom(16)
         explanation = msgspec.json.encode({"commissionable": outcome.after.is_commissionable}).decode()
         conn.execute(

@@ -33,10 +33,11 @@ from tracker.programs import store as programs
 from tracker.recompute import apply, facts_store, plan
 from tracker.recompute.arrow import CLICK_SCHEMA, as_arrow
 from tracker.recompute.checksum import result_digest
+from tracker.recompute.crew import uncollected
 from tracker.recompute.engines import open_engine
 from tracker.recompute.facts import load_batch
 from tracker.recompute.lookup import wanted_by
-from tracker.recompute.run import run_through, uncollected
+from tracker.recompute.run import run_through
 from tracker.recompute.simulate import simulate
 from tracker.recompute.types import WhatIf
 from tracker.recompute.writers import HereWriter, RequestWriter
@@ -292,8 +293,9 @@ class Times:
         """Nothing to note."""
 
 
-async def _full(folder: Path, engine: Any) -> dict[str, Any]:
-    database = open_database(f"sqlite:///{folder / 'molva.db'}")
+async def _full(folder: Path, engine: Any, *, processes: int | None = None) -> dict[str, Any]:
+    url = f"sqlite:///{folder / 'molva.db'}"
+    database = open_database(url)
     services = Services(data_dir=folder, settings=Settings(), secret=b"of the benchmark, 32 bytes long.", db=database)
     times = Times()
     reader = SqliteReader(folder / "molva.db")
@@ -302,7 +304,14 @@ async def _full(folder: Path, engine: Any) -> dict[str, Any]:
         writer = RequestWriter(HereWriter(services))
         run = await apply.start_run(services, apply.Asked(engine=engine, is_dry_run=True), actor="benchmark")
         run = await run_through(
-            run, open_engine(engine), reader=reader, writer=writer, progress=times, now_ms=services.now_ms
+            run,
+            open_engine(engine),
+            reader=reader,
+            writer=writer,
+            progress=times,
+            now_ms=services.now_ms,
+            url=url,
+            processes=processes,
         )
         ended = time.perf_counter()
     finally:

@@ -40,7 +40,7 @@ class Id(TypeDecorator[str]):
 
         return bind
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Callable[[bytes | None], str | None]:  # noqa: ARG002
         """Return what makes the driver's value an id."""
         prefix = self.prefix
 

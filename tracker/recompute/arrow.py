@@ -1,16 +1,17 @@
 """Clicks, their keys and what batches ask for, as Arrow: the form in which engines outside of the database get them."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import pyarrow as pa
 from sqlalchemy import Connection
 
 from tracker.clicks.encoding import PACKED_ID_BYTES, pack_browser_id
-from tracker.clicks.touches import PackedTouch, read_clicks, read_keys, read_packed_keys
-from tracker.recompute.engines import Reader, Setting
+from tracker.clicks.touches import read_clicks, read_keys, read_packed_keys
+from tracker.recompute.crew import Setting, Task
+from tracker.recompute.engines import Means, Part, load_part, spool
 from tracker.recompute.lookup import wanted_by
-from tracker.recompute.types import Batch
 
 PIECE = 100_000  # clicks handed over at once; larger pieces were not faster and cost 0.5 KB each
 
@@ -35,56 +36,70 @@ KEYS_SCHEMA = pa.schema(
 WANTED_SCHEMA = pa.schema([("batch", pa.int32()), ("program_number", pa.int32()), ("key", pa.binary())])
 
 
+class Span(NamedTuple):
+    """Clicks with numbers above one and up to another."""
+
+    after: int
+    up_to: int
+
+
 def as_arrow(rows: Sequence[Any], schema: pa.Schema) -> pa.Table:
-    """Return rows, at least one, as an Arrow table."""
+    """Return rows as an Arrow table."""
+    if not rows:
+        return schema.empty_table()
     columns = [pa.array(values, type=field.type) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def wanted_rows(batch: Batch, number: int, setting: Setting) -> tuple[list[Any], list[Any]]:
-    """Return rows of WANTED_SCHEMA: the visitors whose clicks a batch needs, and the clicks it names."""
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Tables of WANTED_SCHEMA: the visitors whose clicks batches need, and the clicks they name."""
+
+    visitors: pa.Table
+    named: pa.Table
+
+
+def spool_part(conn: Connection, setting: Setting, part: Part) -> Wanted:
+    """Load a batch into its file and return what it asks for; a task of a crew."""
+    batch = load_part(conn, setting, part)
+    spool(setting, batch)
     numbers = {program_id: number for number, program_id in setting.numbers.programs.items()}
     visitors, named = (
-        [(number, numbers[program], pack_browser_id(key)) for program, key in keys if program in numbers]
+        [(batch.number, numbers[program], pack_browser_id(key)) for program, key in keys if program in numbers]
         for keys in wanted_by(batch)
     )
-    return visitors, named
+    return Wanted(visitors=as_arrow(visitors, WANTED_SCHEMA), named=as_arrow(named, WANTED_SCHEMA))
 
 
-async def walk_clicks(reader: Reader, setting: Setting) -> AsyncIterator[pa.Table]:
+async def walk_clicks(means: Means) -> AsyncIterator[pa.Table]:
     """Give all clicks up to the watermark, piece by piece."""
-    last = setting.click_watermark
-    for after in range(0, last, PIECE):
-        up_to = min(after + PIECE, last)
-
-        def read(conn: Connection, after: int = after, up_to: int = up_to) -> list[PackedTouch]:
-            return read_clicks(conn, after=after, up_to=up_to)
-
-        if rows := await reader.read(read):
-            yield as_arrow(rows, CLICK_SCHEMA)
-        setting.told(up_to, last)
+    async for piece in _walk(_clicks, means, size=PIECE):
+        yield piece
 
 
-async def walk_keys(reader: Reader, setting: Setting) -> AsyncIterator[pa.Table]:
+async def walk_keys(means: Means) -> AsyncIterator[pa.Table]:
     """Give the keys of all clicks up to the watermark, piece by piece; see KEYS_SCHEMA."""
-    last = setting.click_watermark
-    for after in range(0, last, KEYS_PIECE):
-        up_to = min(after + KEYS_PIECE, last)
+    async for piece in _walk(_keys, means, size=KEYS_PIECE):
+        yield piece
 
-        def read(conn: Connection, after: int = after, up_to: int = up_to) -> pa.Table | None:
-            return _keys(conn, after=after, up_to=up_to)
 
-        piece = await reader.read(read)
-        if piece is not None:
+async def _walk(task: Task[Span, pa.Table], means: Means, *, size: int) -> AsyncIterator[pa.Table]:
+    last = means.setting.click_watermark
+    spans = [Span(after=after, up_to=min(after + size, last)) for after in range(0, last, size)]
+    walked = iter(spans)
+    async for piece in means.crew.each(task, spans):
+        if piece.num_rows:
             yield piece
-        setting.told(up_to, last)
+        means.told(next(walked).up_to, last)
 
 
-def _keys(conn: Connection, *, after: int, up_to: int) -> pa.Table | None:
-    packed = read_packed_keys(conn, after=after, up_to=up_to)
+def _clicks(conn: Connection, _setting: Setting, span: Span) -> pa.Table:
+    return as_arrow(read_clicks(conn, after=span.after, up_to=span.up_to), CLICK_SCHEMA)
+
+
+def _keys(conn: Connection, _setting: Setting, span: Span) -> pa.Table:
+    packed = read_packed_keys(conn, after=span.after, up_to=span.up_to)
     if packed is None:
-        rows = read_keys(conn, after=after, up_to=up_to)
-        return as_arrow(rows, KEYS_SCHEMA) if rows else None
+        return as_arrow(read_keys(conn, after=span.after, up_to=span.up_to), KEYS_SCHEMA)
     count = len(packed.seqs)
     keys = [
         pa.Array.from_buffers(pa.binary(PACKED_ID_BYTES), count, [None, pa.py_buffer(strung)])

@@ -17,7 +17,8 @@ from tracker.db.ids import IdError, canonical_id
 from tracker.db.reading import open_reader
 from tracker.i18n.messages import InputError, msg
 from tracker.recompute.answer import answer_of
-from tracker.recompute.engines import Reader, open_engine
+from tracker.recompute.crew import PROCESSES_MAX, Reader
+from tracker.recompute.engines import open_engine
 from tracker.recompute.run import Progress, run_through
 from tracker.recompute.writers import HereWriter, RequestWriter, ServerWriter
 from tracker.services import open_services
@@ -36,10 +37,11 @@ def recompute(data_dir: Path, params: Params, *, shows_progress: bool) -> Answer
     """Run it and return what changed or would change, per partner and in sum."""
     asked = _asked(params)
     bar = Bar(sys.stderr if shows_progress and sys.stderr.isatty() else None)
-    return asyncio.run(_recompute(data_dir, asked, resume=params.get("resume"), bar=bar))
+    processes = _processes(params.get("processes"))
+    return asyncio.run(_recompute(data_dir, asked, resume=params.get("resume"), processes=processes, bar=bar))
 
 
-async def _recompute(data_dir: Path, asked: Params, *, resume: str | None, bar: "Bar") -> Answer:
+async def _recompute(data_dir: Path, asked: Params, *, resume: str | None, processes: int | None, bar: "Bar") -> Answer:
     # Before anything is written: a run that no engine can do should not be begun.
     engine = open_engine(asked["engine"])
     async with _sides(data_dir) as (reader, writer):
@@ -48,7 +50,14 @@ async def _recompute(data_dir: Path, asked: Params, *, resume: str | None, bar: 
             engine = open_engine(run.engine)
         try:
             run = await run_through(
-                run, engine, reader=reader, writer=writer, progress=bar, now_ms=lambda: time.time_ns() // 1_000_000
+                run,
+                engine,
+                reader=reader,
+                writer=writer,
+                progress=bar,
+                now_ms=lambda: time.time_ns() // 1_000_000,
+                url=database_url(load_settings(data_dir), data_dir),
+                processes=processes,
             )
         finally:
             bar.end()
@@ -92,6 +101,12 @@ def _asked(params: Params) -> Params:
     if "since" in params:
         asked["since_ms"] = _since_ms(params["since"])
     return asked
+
+
+def _processes(number: int | None) -> int | None:
+    if number is not None and not 1 <= number <= PROCESSES_MAX:
+        raise InputError("processes", msg("Give 1 to %(most)s processes.", most=PROCESSES_MAX))
+    return number
 
 
 def _program_id(text: str) -> str:

@@ -5,75 +5,78 @@ are then read whole, by their numbers. It needs the extra "duckdb". Memory holds
 DuckDB what MEMORY allows; the rest lies in files.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow as pa
+from sqlalchemy import Connection
 
 from tracker.clicks.touches import read_numbered, sort_touches
-from tracker.recompute.arrow import WANTED_SCHEMA, as_arrow, walk_keys, wanted_rows
-from tracker.recompute.engines import Reader, Setting, spool, unspool
+from tracker.recompute.arrow import spool_part, walk_keys
+from tracker.recompute.crew import Setting
+from tracker.recompute.engines import Decided, Means, Part, decided, unspool
 from tracker.recompute.lookup import wanted_by
-from tracker.recompute.simulate import simulate
-from tracker.recompute.types import Batch, BatchResult
 
 MEMORY = "768MB"  # of DuckDB itself; with the interpreter and one piece of the keys that stays below 2 GiB
-NOTED = 20_000  # visitors and clicks asked for that are noted at once; each time DuckDB writes to its file
+NOTED = 40  # batches whose visitors and clicks are noted at once; each time DuckDB writes to its file
 FETCHED = 100_000  # numbers of candidates taken back at once
+
+
+class Chosen(NamedTuple):
+    """A batch in its file, and the numbers of the clicks it asks for."""
+
+    number: int
+    seqs: list[int]
 
 
 class DuckEngine:
     """Walks through all clicks once; see engines.py."""
 
-    async def decide(
-        self, batches: AsyncIterator[Batch], reader: Reader, setting: Setting
-    ) -> AsyncIterator[tuple[Batch, BatchResult]]:
-        """Give each batch with what it came to, after the walk."""
-        conn = _open(setting.folder)
+    async def decide(self, parts: Iterable[Part], means: Means) -> AsyncIterator[Decided]:
+        """Give what each batch came to, after the walk."""
+        conn = _open(means.setting.folder)
         try:
-            count = await self._spool(conn, batches, setting)
+            count = await _note_wanted(conn, parts, means)
             if count:
-                await self._walk(conn, reader, setting)
-            found = _candidates(conn)
-            head = next(found, None)
-            for number in range(count):
-                seqs: list[int] = []
-                if head is not None and head[0] == number:
-                    seqs, head = head[1], next(found, None)
-                batch = unspool(setting.folder, number)
-                rows = await reader.read(partial(read_numbered, seqs=seqs))
-                touches = sort_touches(rows, *wanted_by(batch), numbers=setting.numbers)
-                yield batch, simulate(batch, setting.world, touches, setting.what_if)
+                await _walk(conn, means)
+            async for each in means.crew.each(decide_chosen, _chosen(conn, count)):
+                yield each
         finally:
             conn.close()
 
-    async def _spool(self, conn: "duckdb.DuckDBPyConnection", batches: AsyncIterator[Batch], setting: Setting) -> int:
-        """Put batches into files and note which visitors and clicks each asks for."""
-        waiting: dict[str, list[Any]] = {"wanted_visitors": [], "wanted_clicks": []}
 
-        async def see(batch: Batch, number: int) -> None:
-            for (table, held), rows in zip(waiting.items(), wanted_rows(batch, number, setting), strict=True):
-                held.extend(rows)
-                if len(held) >= NOTED:
-                    _insert(conn, table, held)
-                    held.clear()
+def decide_chosen(conn: Connection, setting: Setting, chosen: Chosen) -> Decided:
+    """Decide a batch by the clicks that were chosen for it; a task of a crew."""
+    batch = unspool(setting.folder, chosen.number)
+    rows = read_numbered(conn, chosen.seqs)
+    return decided(batch, setting, sort_touches(rows, *wanted_by(batch), numbers=setting.numbers))
 
-        count = await spool(batches, setting.folder, see)
-        for table, held in waiting.items():
-            _insert(conn, table, held)
-        return count
 
-    async def _walk(self, conn: "duckdb.DuckDBPyConnection", reader: Reader, setting: Setting) -> None:
-        """Hand all keys over, piece by piece; DuckDB notes the clicks that some batch asks for."""
-        async for piece in walk_keys(reader, setting):
-            conn.register("piece", piece)
-            for keep in _KEEP:
-                conn.execute(keep)
-            conn.unregister("piece")
+async def _note_wanted(conn: "duckdb.DuckDBPyConnection", parts: Iterable[Part], means: Means) -> int:
+    """Have batches put into files, note which visitors and clicks each asks for, and return how many there are."""
+    count = 0
+    waiting: dict[str, list[pa.Table]] = {"wanted_visitors": [], "wanted_clicks": []}
+    async for wanted in means.crew.each(spool_part, parts):
+        count += 1
+        for held, table in zip(waiting.values(), (wanted.visitors, wanted.named), strict=True):
+            held.append(table)
+        if count % NOTED == 0:
+            _insert(conn, waiting)
+    _insert(conn, waiting)
+    return count
+
+
+async def _walk(conn: "duckdb.DuckDBPyConnection", means: Means) -> None:
+    """Hand all keys over, piece by piece; DuckDB notes the clicks that some batch asks for."""
+    async for piece in walk_keys(means):
+        conn.register("piece", piece)
+        for keep in _KEEP:
+            conn.execute(keep)
+        conn.unregister("piece")
 
 
 # What is wanted is the small side: DuckDB hashes one of the two and lets the other pass.
@@ -104,11 +107,25 @@ def _open(folder: Path) -> "duckdb.DuckDBPyConnection":
     return conn
 
 
-def _insert(conn: "duckdb.DuckDBPyConnection", table: str, rows: list[Any]) -> None:
-    if rows:
-        conn.register("rows_in", as_arrow(rows, WANTED_SCHEMA))
-        conn.execute(f"INSERT INTO {table} SELECT * FROM rows_in")  # noqa: S608  # Our own names.
-        conn.unregister("rows_in")
+def _insert(conn: "duckdb.DuckDBPyConnection", waiting: dict[str, list[pa.Table]]) -> None:
+    for table, held in waiting.items():
+        if held:
+            conn.register("rows_in", pa.concat_tables(held))
+            conn.execute(f"INSERT INTO {table} SELECT * FROM rows_in")  # noqa: S608  # Our own names.
+            conn.unregister("rows_in")
+            held.clear()
+
+
+def _chosen(conn: "duckdb.DuckDBPyConnection", count: int) -> Iterator[Chosen]:
+    """Give every batch with the numbers of its clicks, which may be none."""
+    found = _candidates(conn)
+    head = next(found, None)
+    for number in range(count):
+        if head is not None and head[0] == number:
+            yield Chosen(number, head[1])
+            head = next(found, None)
+        else:
+            yield Chosen(number, [])
 
 
 def _candidates(conn: "duckdb.DuckDBPyConnection") -> Iterator[tuple[int, list[int]]]:

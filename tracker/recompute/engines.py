@@ -1,22 +1,24 @@
 """What an engine is: it finds the touches of batches, wherever clicks are best read; deciding is always `simulate`.
 
 `lookup.py` asks the indexes batch by batch, `duck.py` and `spark.py` walk through all clicks once; `open_engine`
-chooses.
+chooses. What can be done by several processes at once, engines hand to the crew.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection
 
-from tracker.clicks.touches import Numbering
+from tracker.clicks.touches import Touches
 from tracker.operations.types import OperationError
-from tracker.recompute.types import Batch, BatchResult, EngineName, WhatIf, World
-
-T = TypeVar("T")
+from tracker.recompute.crew import Crew, Setting
+from tracker.recompute.facts import load_batch
+from tracker.recompute.plan import Light
+from tracker.recompute.simulate import simulate
+from tracker.recompute.types import Batch, BatchResult, EngineName, Member
 
 # Module and class of each engine, and the extra that installs what it needs.
 ENGINES: dict[EngineName, tuple[str, str, str | None]] = {
@@ -26,35 +28,33 @@ ENGINES: dict[EngineName, tuple[str, str, str | None]] = {
 }
 
 
-class Reader(Protocol):
-    """What engines need of a database: reading."""
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Groups of conversions that become one batch, and its number."""
 
-    async def read(self, transaction: Callable[[Connection], T]) -> T:
-        """Run the function in one read-only transaction and return its value."""
-        ...
+    number: int
+    groups: list[list[Light]]
 
 
-class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What all batches of a run share. Folder: an empty one for files of the engine, gone when the run ends.
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch came to, with the conversions that differ, in the batch's order."""
 
-    Told: how many clicks of how many were walked through; engines call it as they go.
-    """
+    result: BatchResult
+    members: tuple[Member, ...]
 
-    world: World
-    numbers: Numbering
-    what_if: WhatIf
-    click_watermark: int
-    folder: Path
+
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What engines work with. Told: how many clicks of how many were walked through; engines call it as they go."""
+
+    crew: Crew
+    setting: Setting
     told: Callable[[int, int], None]
 
 
 class Engine(Protocol):
     """Decides batches again; every engine gives the same results."""
 
-    def decide(
-        self, batches: AsyncIterator[Batch], reader: Reader, setting: Setting
-    ) -> AsyncIterator[tuple[Batch, BatchResult]]:
-        """Give each batch with what it came to, in their order."""
+    def decide(self, parts: Iterable[Part], means: Means) -> AsyncIterator[Decided]:
+        """Give what each batch came to, in their order."""
         ...
 
 
@@ -73,15 +73,28 @@ def open_engine(name: EngineName) -> Engine:
     return made
 
 
-async def spool(batches: AsyncIterator[Batch], folder: Path, see: Callable[[Batch, int], Awaitable[None]]) -> int:
-    """Put batches into files, so that memory holds one at a time, and return how many there are."""
-    encoder = msgspec.msgpack.Encoder()
-    number = 0
-    async for batch in batches:
-        spooled(folder, number).write_bytes(encoder.encode(batch))
-        await see(batch, number)
-        number += 1
-    return number
+def load_part(conn: Connection, setting: Setting, part: Part) -> Batch:
+    """Return the batch of a part with everything but its touches."""
+    return load_batch(conn, part.groups, world=setting.world, number=part.number, now_ms=setting.now_ms)
+
+
+def decided(batch: Batch, setting: Setting, touches: Touches) -> Decided:
+    """Return what a batch comes to with its touches."""
+    result = simulate(batch, setting.world, touches, setting.what_if)
+    return Decided(result=result, members=differing(batch, result))
+
+
+def differing(batch: Batch, result: BatchResult) -> tuple[Member, ...]:
+    """Return the conversions that came to something else than is stored."""
+    if not result.differing:
+        return ()
+    keys = {outcome.conversion_id for outcome in result.differing}
+    return tuple([member for member in batch.members if member.row.conversion_id in keys])
+
+
+def spool(setting: Setting, batch: Batch) -> None:
+    """Put a batch into a file, so that memory holds few at a time."""
+    spooled(setting.folder, batch.number).write_bytes(msgspec.msgpack.encode(batch))
 
 
 def spooled(folder: Path, number: int) -> Path:

@@ -1,30 +1,28 @@
 """The engine that needs nothing: touches are looked up by the indexes that deciding a single conversion uses."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from sqlalchemy import Connection
 
-from tracker.clicks.touches import Key, Touches, find_touches
-from tracker.recompute.engines import Reader, Setting
-from tracker.recompute.simulate import simulate
-from tracker.recompute.types import Batch, BatchResult
+from tracker.clicks.touches import Key, find_touches
+from tracker.recompute.crew import Setting
+from tracker.recompute.engines import Decided, Means, Part, decided, load_part
+from tracker.recompute.types import Batch
 
 
 class LookupEngine:
     """Asks the database batch by batch; see engines.py."""
 
-    async def decide(
-        self, batches: AsyncIterator[Batch], reader: Reader, setting: Setting
-    ) -> AsyncIterator[tuple[Batch, BatchResult]]:
-        """Give each batch with what it came to."""
-        async for batch in batches:
-            visitors, named = wanted_by(batch)
+    def decide(self, parts: Iterable[Part], means: Means) -> AsyncIterator[Decided]:
+        """Give what each batch came to."""
+        return means.crew.each(decide_part, parts)
 
-            def find(conn: Connection, visitors: set[Key] = visitors, named: set[Key] = named) -> Touches:
-                return find_touches(conn, visitors, named, numbers=setting.numbers, up_to=setting.click_watermark)
 
-            touches = await reader.read(find)
-            yield batch, simulate(batch, setting.world, touches, setting.what_if)
+def decide_part(conn: Connection, setting: Setting, part: Part) -> Decided:
+    """Decide a batch with everything it takes; a task of a crew."""
+    batch = load_part(conn, setting, part)
+    touches = find_touches(conn, *wanted_by(batch), numbers=setting.numbers, up_to=setting.click_watermark)
+    return decided(batch, setting, touches)
 
 
 def wanted_by(batch: Batch) -> tuple[set[Key], set[Key]]:

@@ -4,10 +4,8 @@ The command line calls `run_through`. A batch is noted when all of it is written
 behind the last one; what it had done of the next is found decided already.
 """
 
-import gc
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,9 +14,9 @@ from sqlalchemy import Connection
 
 from tracker.clicks.touches import numbering
 from tracker.recompute import facts_store, plan, worth
-from tracker.recompute.engines import Engine, Reader, Setting
-from tracker.recompute.facts import load_batch
-from tracker.recompute.types import EVIDENCE_GONE, Batch, BatchResult, Change, Run, Summary, World
+from tracker.recompute.crew import Reader, Setting, open_crew, processes_for, uncollected
+from tracker.recompute.engines import Decided, Engine, Means, Part
+from tracker.recompute.types import EVIDENCE_GONE, BatchResult, Change, Member, Run, Summary, World
 
 
 class Writer(Protocol):
@@ -58,23 +56,27 @@ class Progress(Protocol):
 
 
 async def run_through(
-    run: Run, engine: Engine, *, reader: Reader, writer: Writer, progress: Progress, now_ms: Callable[[], int]
+    run: Run,
+    engine: Engine,
+    *,
+    reader: Reader,
+    writer: Writer,
+    progress: Progress,
+    now_ms: Callable[[], int],
+    url: str | None = None,
+    processes: int | None = None,
 ) -> Run:
-    """Do what is left of a run and return it as it ended."""
+    """Do what is left of a run and return it as it ended.
+
+    URL: of the database, where other processes may read it, too; processes: how many compute, None for as many as are
+    worth it.
+    """
     world = await reader.read(lambda conn: facts_store.load_world(conn, run.program_id))
     rows = await reader.read(lambda conn: facts_store.walk_conversions(conn, run.scope))
     groups = plan.group(rows)
     done = sum(len(group) for group in groups if group[0].seq <= run.position)
     progress.decided(done, len(rows))
-
-    async def batches() -> AsyncIterator[Batch]:
-        for number, part in enumerate(plan.cut(groups, after=run.position)):
-
-            def load(conn: Connection, part: list[list[plan.Light]] = part, number: int = number) -> Batch:
-                return load_batch(conn, part, world=world, number=number, now_ms=now_ms())
-
-            yield await reader.read(load)
-
+    parts = (Part(number=number, groups=part) for number, part in enumerate(plan.cut(groups, after=run.position)))
     with uncollected(), tempfile.TemporaryDirectory(prefix="molva-run-") as folder:
         setting = Setting(
             world=world,
@@ -82,40 +84,29 @@ async def run_through(
             what_if=run.settings,
             click_watermark=run.click_watermark,
             folder=Path(folder),
-            told=progress.walked,
+            now_ms=now_ms(),
         )
-        async for batch, result in engine.decide(batches(), reader, setting):
-            await _write(run, batch, result, world, reader=reader, writer=writer)
-            await writer.finish_batch(run.run_id, result)
-            done += result.decided
-            progress.decided(done, len(rows))
+        asked = processes_for(len(rows) - done) if processes is None else processes
+        async with open_crew(reader, setting, url=url, processes=asked) as crew:
+            means = Means(crew=crew, setting=setting, told=progress.walked)
+            async for each in engine.decide(parts, means):
+                await _write(run, each, world, reader=reader, writer=writer)
+                await writer.finish_batch(run.run_id, each.result)
+                done += each.result.decided
+                progress.decided(done, len(rows))
     return await writer.finish(run.run_id)
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the collector of garbage from what exists by now.
-
-    A plan holds millions of objects that live as long as the run, and walking through them again and again took a
-    fifth of its time. What is made from here on is collected as ever.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-async def _write(run: Run, batch: Batch, result: BatchResult, world: World, *, reader: Reader, writer: Writer) -> None:
+async def _write(run: Run, decided: Decided, world: World, *, reader: Reader, writer: Writer) -> None:
     """Write what a batch came to: decisions where the run applies and nothing is locked, else what would change."""
-    members = {member.row.conversion_id: member for member in batch.members}
-    differing = {outcome.conversion_id: outcome.after for outcome in result.differing}
-    order = [member.row.conversion_id for member in batch.members if member.row.conversion_id in differing]
+    members = {member.row.conversion_id: member for member in decided.members}
+    differing = {outcome.conversion_id: outcome.after for outcome in decided.result.differing}
+    order = list(members)
     free = [key for key in order if run.applies and members[key].locked_by is None]
     only_told = [key for key in order if key not in set(free)]
     if only_told:
         told = {key: differing[key] for key in only_told}
-        await writer.note(await reader.read(lambda conn: _would_change(conn, run, batch, told, world)))
+        await writer.note(await reader.read(lambda conn: _would_change(conn, run, decided.members, told, world)))
     if free:
         # A sale may come before its lead; whatever else moves the lead is decided in its own turn.
         if late := _leads_behind_sales(free, [members[key].lead_id for key in free]):
@@ -131,14 +122,14 @@ def _leads_behind_sales(keys: Sequence[str], named: Sequence[str | None]) -> lis
 
 
 def _would_change(
-    conn: Connection, run: Run, batch: Batch, differing: dict[str, Summary], world: World
+    conn: Connection, run: Run, members: Sequence[Member], differing: dict[str, Summary], world: World
 ) -> list[Change]:
     """Return the changes with what they would do to commissions: posted against due."""
     rates = worth.own_rates(conn, differing.values())
     # A what-if asks what would have been: what is paid or judged does not stop it.
     is_asked = run.kind == "what_if"
     changes = []
-    for member in batch.members:
+    for member in members:
         row = member.row
         if row.conversion_id not in differing:
             continue

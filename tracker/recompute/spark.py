@@ -19,11 +19,11 @@ from pyspark.sql import DataFrame, SparkSession
 
 from tracker.clicks.touches import COLUMNS, Numbering, sort_touches
 from tracker.operations.types import OperationError
-from tracker.recompute.arrow import CLICK_SCHEMA, WANTED_SCHEMA, as_arrow, walk_clicks, wanted_rows
-from tracker.recompute.engines import Reader, Setting, spool, unspool
+from tracker.recompute.arrow import CLICK_SCHEMA, WANTED_SCHEMA, spool_part, walk_clicks
+from tracker.recompute.engines import Decided, Means, Part, differing, unspool
 from tracker.recompute.lookup import wanted_by
 from tracker.recompute.simulate import simulate
-from tracker.recompute.types import Batch, BatchResult, WhatIf, World
+from tracker.recompute.types import BatchResult, WhatIf, World
 
 PARTITIONS = 64  # pieces of work; each holds the batches that fall to it, one after another
 
@@ -48,24 +48,20 @@ class SparkEngine:
                 "apt-get install openjdk-17-jre-headless), or use --engine duckdb."
             )
 
-    async def decide(
-        self, batches: AsyncIterator[Batch], reader: Reader, setting: Setting
-    ) -> AsyncIterator[tuple[Batch, BatchResult]]:
-        """Give each batch with what it came to, after Spark has decided all of them."""
-        folder = setting.folder
+    async def decide(self, parts: Iterable[Part], means: Means) -> AsyncIterator[Decided]:
+        """Give what each batch came to, after Spark has decided all of them."""
+        setting, folder, count = means.setting, means.setting.folder, 0
         with (
             pq.ParquetWriter(folder / "visitors.parquet", WANTED_SCHEMA) as visitors,
             pq.ParquetWriter(folder / "named.parquet", WANTED_SCHEMA) as named,
         ):
-
-            async def see(batch: Batch, number: int) -> None:
-                for out, rows in zip((visitors, named), wanted_rows(batch, number, setting), strict=True):
-                    if rows:
-                        out.write_table(as_arrow(rows, WANTED_SCHEMA))
-
-            count = await spool(batches, folder, see)
+            async for wanted in means.crew.each(spool_part, parts):
+                count += 1
+                for out, table in ((visitors, wanted.visitors), (named, wanted.named)):
+                    if table.num_rows:
+                        out.write_table(table)
         with pq.ParquetWriter(folder / "clicks.parquet", CLICK_SCHEMA) as out:
-            async for piece in walk_clicks(reader, setting):
+            async for piece in walk_clicks(means):
                 out.write_table(piece)
         shared = Shared(world=setting.world, numbers=setting.numbers, what_if=setting.what_if)
         (folder / "shared.msgpack").write_bytes(msgspec.msgpack.encode(shared))
@@ -73,7 +69,8 @@ class SparkEngine:
             _decide_all(folder, count)
         for number in range(count):
             result = msgspec.msgpack.decode(_result(folder, number).read_bytes(), type=BatchResult)
-            yield unspool(folder, number), result
+            members = differing(unspool(folder, number), result) if result.differing else ()
+            yield Decided(result=result, members=members)
 
 
 def _decide_all(folder: Path, count: int) -> None:

@@ -99,13 +99,15 @@ def teller(unseeded_world: Any) -> Teller:
 def recompute() -> Callable[..., dict[str, Any]]:
     """Do a whole run in this process and return its answer."""
 
-    def do(world: Any, *, progress: Any = None, **asked: Any) -> dict[str, Any]:
-        return world.run(_run(world, Asked(**asked), progress or Quiet()))
+    def do(
+        world: Any, *, progress: Any = None, url: str | None = None, processes: int = 1, **asked: Any
+    ) -> dict[str, Any]:
+        return world.run(_run(world, Asked(**asked), progress or Quiet(), url=url, processes=processes))
 
     return do
 
 
-async def _run(world: Any, asked: Asked, progress: Any) -> dict[str, Any]:
+async def _run(world: Any, asked: Asked, progress: Any, **crew: Any) -> dict[str, Any]:
     services = world.services
     writer = RequestWriter(HereWriter(services))
     run = await writer.start(msgspec.to_builtins(asked))
@@ -116,6 +118,7 @@ async def _run(world: Any, asked: Asked, progress: Any) -> dict[str, Any]:
         writer=writer,
         progress=progress,
         now_ms=services.now_ms,
+        **crew,
     )
     return await services.db.read(lambda conn: answer_of(conn, run))
 

@@ -88,15 +88,20 @@ def test_dry_then_for_good_then_nothing_is_left(folder: Path) -> None:
     assert molva(folder, "audit", "verify")["ok"]
 
 
-@pytest.mark.parametrize("is_noted", [False, True], ids=["decided", "noted"])
-def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(folder: Path, tmp_path: Path, is_noted: bool) -> None:
+@pytest.mark.parametrize(
+    ("is_noted", "processes"),
+    [pytest.param(False, 1, id="decided"), pytest.param(True, 1, id="noted"), pytest.param(True, 2, id="two")],
+)
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
+    folder: Path, tmp_path: Path, is_noted: bool, processes: int
+) -> None:
     untouched = tmp_path / "untouched"
     shutil.copytree(folder, untouched)
     wanted = molva(untouched, "attribution", "recompute")
     # The third group is the first with something to change; by the fifth some of it is written.
     killer = KILLED.format(batches=5, is_noted=is_noted)
 
-    molva(folder, "attribution", "recompute", before=killer, code=-9)
+    molva(folder, "attribution", "recompute", "--processes", str(processes), before=killer, code=-9)
     (run_id,) = run_ids(folder)
     with sqlite3.connect(folder / "molva.db") as conn:
         state, decided = conn.execute("SELECT state, decided FROM attribution_runs").fetchone()
@@ -128,6 +133,8 @@ def test_a_run_that_is_done_or_unknown_is_not_resumed(folder: Path) -> None:
         (["--since", "0001-01-01"], "is no instant"),
         (["--window-days", "0"], "Give 1 to 3650 days"),
         (["--window-days", "3651"], "Give 1 to 3650 days"),
+        (["--processes", "0"], "Give 1 to 64 processes"),
+        (["--processes", "65"], "Give 1 to 64 processes"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

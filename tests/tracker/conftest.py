@@ -277,7 +277,7 @@ def shared_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         return
     server = request.getfixturevalue("postgres_server")
     name = f"world_{uuid.uuid4().hex}"
-    server.psql(f"CREATE DATABASE {name} TEMPLATE molva_template;")
+    server.psql(f"CREATE DATABASE {name} TEMPLATE molva_template STRATEGY FILE_COPY;")
     with open_world(server.get_uri(name), folder) as made:
         made.seed()
         yield made

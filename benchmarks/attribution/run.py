@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import resource
 import shutil
 import sqlite3
 import tempfile
@@ -33,7 +34,7 @@ from tracker.programs import store as programs
 from tracker.recompute import apply, facts_store, plan
 from tracker.recompute.arrow import CLICK_SCHEMA, as_arrow
 from tracker.recompute.checksum import result_digest
-from tracker.recompute.crew import uncollected
+from tracker.recompute.crew import processes_for, uncollected
 from tracker.recompute.engines import open_engine
 from tracker.recompute.facts import load_batch
 from tracker.recompute.lookup import wanted_by
@@ -120,7 +121,10 @@ def _measure(measure: Callable[[Path], dict[str, Any]], folder: Path, out: Any) 
     figures = measure(folder)
     # Of this process alone; getrusage would begin with what the parent had when it forked (Linux).
     status = Path("/proc/self/status").read_text()
-    figures["most_memory_mib"] = int(status.split("VmHWM:")[1].split()[0]) // 1024
+    most = int(status.split("VmHWM:")[1].split()[0]) // 1024
+    # Every process that computed is counted with what the largest of them had; without any this is nought.
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    figures["most_memory_mib"] = most + figures.get("processes", 0) * largest
     out.send(figures)
 
 
@@ -303,6 +307,7 @@ async def _full(folder: Path, engine: Any, *, processes: int | None = None) -> d
         began = time.perf_counter()
         writer = RequestWriter(HereWriter(services))
         run = await apply.start_run(services, apply.Asked(engine=engine, is_dry_run=True), actor="benchmark")
+        computing = processes_for(run.conversions) if processes is None else processes
         run = await run_through(
             run,
             open_engine(engine),
@@ -311,13 +316,13 @@ async def _full(folder: Path, engine: Any, *, processes: int | None = None) -> d
             progress=times,
             now_ms=services.now_ms,
             url=url,
-            processes=processes,
+            processes=computing,
         )
         ended = time.perf_counter()
     finally:
         await reader.close()
         await database.close()
-    told = {"seconds": round(ended - began, 2), "decided": run.decided}
+    told = {"seconds": round(ended - began, 2), "decided": run.decided, "processes": computing}
     if times.walked_at:
         told["until_clicks_were_walked"] = round(times.walked_at - began, 2)
     return told | {"digest": result_digest(run.decided, run.digest_sum)}

@@ -140,10 +140,10 @@ def _stands(conn: Connection, conversion_id: str) -> Summary | None:
 
 
 def _stood_before(conn: Connection, conversion_id: str, run_id: str) -> Summary | None:
-    mine = store.decisions_of_run(conn, run_id, conversion_id)
-    result = facts_store.results_of(conn, [conversion_id], without=mine).get(conversion_id)
+    result = facts_store.results_of(conn, [conversion_id], without_run=run_id).get(conversion_id)
     if result is None:
         return None
+    mine = store.decisions_of_run(conn, run_id, conversion_id)
     return msgspec.structs.replace(result.summary(), commissions=worth.posted_money(conn, conversion_id, without=mine))
 
 

@@ -40,7 +40,7 @@ R = TypeVar("R")
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What all pieces of a run share. Folder: an empty one for files of the engine, gone when the run ends.
 
-    Now: the instant by which results are locked, in Unix ms.
+    Now: the instant by which results are locked, in Unix ms. Run: the one that decides for good, None where nothing is.
     """
 
     world: World
@@ -49,6 +49,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     click_watermark: int
     folder: Path
     now_ms: int
+    run_id: str | None = None
 
 
 Task = Callable[[Connection, Setting, P], R]

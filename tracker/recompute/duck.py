@@ -19,18 +19,21 @@ from tracker.clicks.touches import read_numbered, sort_touches
 from tracker.recompute.arrow import spool_part, walk_keys
 from tracker.recompute.crew import Setting
 from tracker.recompute.engines import Decided, Means, Part, decided, unspool
-from tracker.recompute.lookup import wanted_by
+from tracker.recompute.lookup import decide_by_indexes, wanted_by
 
 MEMORY = "768MB"  # of DuckDB itself; with the interpreter and one piece of the keys that stays below 2 GiB
 NOTED = 40  # batches whose visitors and clicks are noted at once; each time DuckDB writes to its file
 FETCHED = 100_000  # numbers of candidates taken back at once
 
+# Clicks of a batch from which on somebody of it is looked at for more clicks than count, which the indexes cut.
+CHOSEN_MAX = 40_000
+
 
 class Chosen(NamedTuple):
-    """A batch in its file, and the numbers of the clicks it asks for."""
+    """A batch in its file, and the numbers of the clicks it asks for; None for more than CHOSEN_MAX."""
 
     number: int
-    seqs: list[int]
+    seqs: list[int] | None
 
 
 class DuckEngine:
@@ -52,6 +55,8 @@ class DuckEngine:
 def decide_chosen(conn: Connection, setting: Setting, chosen: Chosen) -> Decided:
     """Decide a batch by the clicks that were chosen for it; a task of a crew."""
     batch = unspool(setting.folder, chosen.number)
+    if chosen.seqs is None:
+        return decide_by_indexes(conn, setting, batch)
     rows = read_numbered(conn, chosen.seqs)
     return decided(batch, setting, sort_touches(rows, *wanted_by(batch), numbers=setting.numbers))
 
@@ -122,7 +127,7 @@ def _chosen(conn: "duckdb.DuckDBPyConnection", count: int) -> Iterator[Chosen]:
     head = next(found, None)
     for number in range(count):
         if head is not None and head[0] == number:
-            yield Chosen(number, head[1])
+            yield Chosen(number, head[1] if len(head[1]) <= CHOSEN_MAX else None)
             head = next(found, None)
         else:
             yield Chosen(number, [])

@@ -75,7 +75,14 @@ def open_engine(name: EngineName) -> Engine:
 
 def load_part(conn: Connection, setting: Setting, part: Part) -> Batch:
     """Return the batch of a part with everything but its touches."""
-    return load_batch(conn, part.groups, world=setting.world, number=part.number, now_ms=setting.now_ms)
+    return load_batch(
+        conn,
+        part.groups,
+        world=setting.world,
+        number=part.number,
+        now_ms=setting.now_ms,
+        run_id=setting.run_id,
+    )
 
 
 def decided(batch: Batch, setting: Setting, touches: Touches) -> Decided:

@@ -20,11 +20,23 @@ from tracker.recompute.plan import Light
 from tracker.recompute.types import Batch, LockedBy, Member, World
 
 
-def load_batch(conn: Connection, groups: Sequence[Sequence[Light]], *, world: World, number: int, now_ms: int) -> Batch:
-    """Return a batch with everything but its touches."""
+def load_batch(
+    conn: Connection,
+    groups: Sequence[Sequence[Light]],
+    *,
+    world: World,
+    number: int,
+    now_ms: int,
+    run_id: str | None = None,
+) -> Batch:
+    """Return a batch with everything but its touches.
+
+    Run: the one that is to decide for good. Results are as they stood before it: it may have been killed here before.
+    """
     rows = facts_store.conversions_of(conn, [light.conversion for each in groups for light in each])
     leads = _leads(conn, rows)
-    results = facts_store.results_of(conn, [row.conversion_id for row in (*rows, *leads.values())])
+    asked = [row.conversion_id for row in (*rows, *leads.values())]
+    results = facts_store.results_of(conn, asked, without_run=run_id)
     customers = sorted({row.customer_id for row in rows if row.customer_id is not None})
     visitors = facts_store.visitors_of(conn, customers)
     codes = _codes(conn, rows)

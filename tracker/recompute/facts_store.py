@@ -1,6 +1,6 @@
 """Queries of what batches are decided from; each is asked once a batch, in long lists of ids."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -47,6 +47,7 @@ _DECISIONS = PreparedKeys(
         decisions.c.decision_id,
         decisions.c.status,
         decisions.c.via,
+        decisions.c.run_id,
         # Its keys are sorted, so this is what the explanation begins with; reading all of it would take long.
         type_coerce(decisions.c.explanation, Str)
         .like(literal_column("'{\"commissionable\":true%'"))
@@ -165,12 +166,12 @@ def leads_numbered(conn: Connection, external_ids: Sequence[str]) -> list[Conver
 
 
 def results_of(
-    conn: Connection, conversion_ids: Sequence[str], *, without: Collection[str] = frozenset()
+    conn: Connection, conversion_ids: Sequence[str], *, without_run: str | None = None
 ) -> dict[str, StoredResult]:
-    """Return the decision that counts about each conversion. Without: decisions that are passed over."""
+    """Return the decision that counts about each conversion, or that did before a run, which may have begun."""
     newest: dict[str, Any] = {}
     for row in _DECISIONS.rows(conn, list(dict.fromkeys(conversion_ids))):
-        if row.decision_id not in without:
+        if without_run is None or row.run_id != without_run:
             newest[row.conversion_id] = row
     parts: dict[str, list[StoredCredit]] = {}
     for row in _CREDITS.rows(conn, [row.decision_id for row in newest.values()]):

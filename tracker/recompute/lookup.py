@@ -20,7 +20,11 @@ class LookupEngine:
 
 def decide_part(conn: Connection, setting: Setting, part: Part) -> Decided:
     """Decide a batch with everything it takes; a task of a crew."""
-    batch = load_part(conn, setting, part)
+    return decide_by_indexes(conn, setting, load_part(conn, setting, part))
+
+
+def decide_by_indexes(conn: Connection, setting: Setting, batch: Batch) -> Decided:
+    """Decide a loaded batch by the touches that the indexes find; of a busy visitor's no more than count."""
     touches = find_touches(conn, *wanted_by(batch), numbers=setting.numbers, up_to=setting.click_watermark)
     return decided(batch, setting, touches)
 

@@ -85,6 +85,7 @@ async def run_through(
             click_watermark=run.click_watermark,
             folder=Path(folder),
             now_ms=now_ms(),
+            run_id=run.run_id if run.applies else None,
         )
         asked = processes_for(len(rows) - done) if processes is None else processes
         async with open_crew(reader, setting, url=url, processes=asked) as crew:

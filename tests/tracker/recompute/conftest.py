@@ -97,20 +97,26 @@ def teller(unseeded_world: Any) -> Teller:
 
 @pytest.fixture
 def recompute() -> Callable[..., dict[str, Any]]:
-    """Do a whole run in this process and return its answer."""
+    """Do a whole run in this process, or what is left of one, and return its answer."""
 
     def do(
-        world: Any, *, progress: Any = None, url: str | None = None, processes: int = 1, **asked: Any
+        world: Any,
+        *,
+        progress: Any = None,
+        resume: str | None = None,
+        url: str | None = None,
+        processes: int = 1,
+        **asked: Any,
     ) -> dict[str, Any]:
-        return world.run(_run(world, Asked(**asked), progress or Quiet(), url=url, processes=processes))
+        return world.run(_run(world, Asked(**asked), progress or Quiet(), resume, url=url, processes=processes))
 
     return do
 
 
-async def _run(world: Any, asked: Asked, progress: Any, **crew: Any) -> dict[str, Any]:
+async def _run(world: Any, asked: Asked, progress: Any, resume: str | None, **crew: Any) -> dict[str, Any]:
     services = world.services
     writer = RequestWriter(HereWriter(services))
-    run = await writer.start(msgspec.to_builtins(asked))
+    run = await (writer.start(msgspec.to_builtins(asked)) if resume is None else writer.find(resume))
     run = await run_through(
         run,
         open_engine(asked.engine),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tracker.clicks.touches import numbering
-from tracker.db.reading import SqliteReader
+from tracker.db.reading import open_reader
 from tracker.operations.types import OperationError
 from tracker.recompute import crew, plan
 from tracker.recompute.crew import Setting, open_crew
@@ -21,26 +21,24 @@ from tracker.recompute.types import WhatIf, World
 ENDS_WITHIN_S = 20
 OUTLIVED = """
 import asyncio, os, time
-from pathlib import Path
 from tests.tracker.recompute.test_crew import linger, on_crew
 async def go():
-    async for pid in on_crew(Path({folder!r}), linger, range(100)):
+    async for pid in on_crew({url!r}, linger, range(100)):
         print(pid, flush=True)
 if __name__ == "__main__":
     asyncio.run(go())
 """
 
 
-async def on_crew(folder: Path, task: Any, pieces: Any, *, processes: int = 2) -> Any:
-    """Give what a task returns for each piece, of a crew over a file."""
-    url = f"sqlite:///{folder / 'molva.db'}"
-    reader = SqliteReader(folder / "molva.db")
+async def on_crew(url: str, task: Any, pieces: Any, *, processes: int = 2) -> Any:
+    """Give what a task returns for each piece, of a crew over a database."""
+    reader = open_reader(url)
     setting = Setting(
         world=World(terms={}, histories={}),
         numbers=await reader.read(numbering),
         what_if=WhatIf(),
         click_watermark=0,
-        folder=folder,
+        folder=Path(),
         now_ms=0,
     )
     try:
@@ -75,22 +73,16 @@ def die(_conn: Any, _setting: Setting, piece: int) -> int:
     return piece
 
 
-def gathered(folder: Path, task: Any, pieces: Any, **options: Any) -> list[Any]:
+def gathered(url: str, task: Any, pieces: Any, **options: Any) -> list[Any]:
     async def go() -> list[Any]:
-        return [each async for each in on_crew(folder, task, pieces, **options)]
+        return [each async for each in on_crew(url, task, pieces, **options)]
 
     return asyncio.run(go())
 
 
-@pytest.fixture
-def folder(sqlite_template: Path, tmp_path: Path) -> Path:
-    (tmp_path / "molva.db").write_bytes(sqlite_template.read_bytes())
-    return tmp_path
-
-
 @pytest.mark.parametrize("processes", [1, 2])
-def test_results_come_in_the_order_of_the_pieces(folder, processes):
-    found = gathered(folder, count, range(20), processes=processes)
+def test_results_come_in_the_order_of_the_pieces(database_url, processes):
+    found = gathered(database_url, count, range(20), processes=processes)
 
     assert [piece for piece, _, _ in found] == list(range(20))
     pids = {pid for _, _, pid in found}
@@ -98,18 +90,18 @@ def test_results_come_in_the_order_of_the_pieces(folder, processes):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_what_a_piece_raises_reaches_the_run(folder, processes):
+def test_what_a_piece_raises_reaches_the_run(database_url, processes):
     with pytest.raises(ValueError, match="The third piece cannot be done"):
-        gathered(folder, refuse, range(20), processes=processes)
+        gathered(database_url, refuse, range(20), processes=processes)
 
 
-def test_a_process_ended_from_outside_is_told_with_the_way_on(folder):
+def test_a_process_ended_from_outside_is_told_with_the_way_on(database_url):
     with pytest.raises(OperationError, match=r"ended from outside.*--resume"):
-        gathered(folder, die, range(20))
+        gathered(database_url, die, range(20))
 
 
-def test_no_process_outlives_a_run_that_was_killed(folder):
-    asked = [sys.executable, "-c", OUTLIVED.format(folder=str(folder))]
+def test_no_process_outlives_a_run_that_was_killed(database_url):
+    asked = [sys.executable, "-c", OUTLIVED.format(url=database_url)]
     with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         pids = {int(run.stdout.readline()) for _ in range(4)}

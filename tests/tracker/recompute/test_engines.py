@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tracker.clicks.touches import numbering
+from tracker.clicks.touches import numbering, read_numbered
 from tracker.conversions.journey import load_case
 from tracker.db.opening import open_database
 from tracker.operations.types import OperationError
@@ -43,6 +43,19 @@ def test_the_size_of_batches_decides_nothing(story, recompute, monkeypatch, size
 
     assert recompute(story, is_dry_run=True)["result_digest"] == wanted["result_digest"]
     assert recompute(story, is_dry_run=True, engine="duckdb")["result_digest"] == wanted["result_digest"]
+
+
+def test_duckdb_leaves_batches_with_busy_visitors_to_the_indexes(story, recompute, monkeypatch) -> None:
+    from tracker.recompute import duck  # noqa: PLC0415  # Its package is an extra.
+
+    wanted = recompute(story, is_dry_run=True)
+    read = []
+    monkeypatch.setattr(plan, "BATCH_MIN", 1)
+    monkeypatch.setattr(duck, "CHOSEN_MAX", 1)
+    monkeypatch.setattr(duck, "read_numbered", lambda conn, seqs: read.append(len(seqs)) or read_numbered(conn, seqs))
+
+    assert recompute(story, is_dry_run=True, engine="duckdb")["result_digest"] == wanted["result_digest"]
+    assert set(read) == {0, 1}
 
 
 def test_postgresql_gives_the_checksum_of_sqlite(story, recompute, tools, postgres_server, tmp_path) -> None:

@@ -12,7 +12,9 @@ from tracker.i18n.messages import InputError
 from tracker.ledger.verify import verify
 from tracker.privacy.retention_store import purge_clicks
 from tracker.recompute import store
+from tracker.recompute.tables import attribution_runs
 from tracker.recompute.types import WhatIf
+from tracker.recompute.writers import RequestWriter
 
 
 def count_decisions(world: Any) -> int:
@@ -240,6 +242,36 @@ def test_a_lead_decided_twice_in_a_run_leaves_one_change_from_first_to_last(tell
     newest = world.read(lambda conn: conversions.newest_decision(conn, lead))
     assert changes[lead].decision_id == newest.decision_id
     assert newest.via == "binding"
+
+
+def test_a_run_that_ended_behind_a_lead_decided_ahead_notes_it_when_it_goes_on(
+    teller, tools, recompute, monkeypatch
+) -> None:
+    world = teller.world
+    lead_number = world.number("lead")
+    teller.sale(100, lead_id=lead_number)
+    lead = teller.sale(60, kind="lead", external_id=lead_number, visitor_id="ahead-visitor")
+    world.settle()
+    with tools.later(world, tools.LATE):
+        teller.click("ANNA", 200, c="ahead-visitor")
+        world.settle()
+    prepare = RequestWriter.prepare
+
+    async def prepare_and_end(self: RequestWriter, run_id: str, conversion_ids: Any) -> None:
+        await prepare(self, run_id, conversion_ids)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RequestWriter, "prepare", prepare_and_end)
+        with pytest.raises(KeyboardInterrupt):
+            recompute(world)
+    run_id = world.read(lambda conn: conn.execute(select(attribution_runs.c.run_id)).scalar_one())
+    assert world.read(lambda conn: changes_in(conn, run_id)) == []
+
+    recompute(world, resume=run_id)
+
+    changes = {change.conversion_id: change for change in world.read(lambda conn: changes_in(conn, run_id))}
+    assert (changes[lead].before.status, changes[lead].after.status) == ("unattributed", "attributed")
 
 
 def changes_in(conn: Any, run_id: str) -> Any:

@@ -297,7 +297,7 @@ class Times:
         """Nothing to note."""
 
 
-async def _full(folder: Path, engine: Any, *, processes: int | None = None) -> dict[str, Any]:
+async def _full(folder: Path, engine: Any) -> dict[str, Any]:
     url = f"sqlite:///{folder / 'molva.db'}"
     database = open_database(url)
     services = Services(data_dir=folder, settings=Settings(), secret=b"of the benchmark, 32 bytes long.", db=database)
@@ -307,7 +307,7 @@ async def _full(folder: Path, engine: Any, *, processes: int | None = None) -> d
         began = time.perf_counter()
         writer = RequestWriter(HereWriter(services))
         run = await apply.start_run(services, apply.Asked(engine=engine, is_dry_run=True), actor="benchmark")
-        computing = processes_for(run.conversions) if processes is None else processes
+        computing = processes_for(run.conversions)
         run = await run_through(
             run,
             open_engine(engine),

@@ -5,7 +5,7 @@ SQLAlchemy's all the same, so they are right on both databases, and values pass 
 """
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -92,14 +92,21 @@ class PreparedKeys:
     def rows(self, conn: Connection, keys: Sequence[Any], **values: Any) -> list[Any]:
         """Return the rows, in the query's order for each KEYS[-1] keys. Keys: all different."""
         found: list[Any] = []
-        for start in range(0, len(keys), KEYS[-1]):
-            part = keys[start : start + KEYS[-1]]
-            size = next(size for size in KEYS if size >= len(part))
-            # A list that is not full ends with its last key again, so that few statements are compiled.
-            full = [*part, *[part[-1]] * (size - len(part))]
-            named = {f"key_{place}": key for place, key in enumerate(full)}
-            found += self._sizes[size].rows(conn, **named, **values)
+        for part in full_lists(keys):
+            named = {f"key_{place}": key for place, key in enumerate(part)}
+            found += self._sizes[len(part)].rows(conn, **named, **values)
         return found
+
+
+def full_lists(keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Give the keys in lists of the sizes in KEYS, so that few statements are compiled.
+
+    The last of them is repeated where a list is not full.
+    """
+    for start in range(0, len(keys), KEYS[-1]):
+        part = tuple(keys[start : start + KEYS[-1]])
+        size = next(size for size in KEYS if size >= len(part))
+        yield part + part[-1:] * (size - len(part))
 
 
 def given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:

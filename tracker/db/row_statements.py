@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Dialect, Executable, LargeBinary, Table, bindparam, insert
 
-from tracker.db.prepared import KEYS
+from tracker.db.prepared import full_lists
 
 # Rows in one statement, largest first: any number of rows needs few statements, and each is compiled once.
 SIZES = (64, 32, 16, 8, 4, 2, 1)
@@ -55,14 +55,11 @@ def read_tuples_keyed(
 ) -> list[Sequence[Any]]:
     """Do what `read_tuples` does for a statement that looks for any of some keys; each row comes once.
 
-    Keys: all different. The last of them is repeated where a list is not full, so that few statements are compiled.
+    Keys: all different.
     """
     found: list[Sequence[Any]] = []
-    for start in range(0, len(keys), KEYS[-1]):
-        part = tuple(keys[start : start + KEYS[-1]])
-        size = next(size for size in KEYS if size >= len(part))
-        values = before + part + part[-1:] * (size - len(part))
-        cursor: Any = conn.exec_driver_sql(_compiled(conn.dialect, build, size), values).cursor
+    for part in full_lists(keys):
+        cursor: Any = conn.exec_driver_sql(_compiled(conn.dialect, build, len(part)), before + part).cursor
         found += cursor.fetchall()
     return found
 

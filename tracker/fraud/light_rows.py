@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Row, Select, select
 
 from fraud_rules.history.facts import with_click
 from fraud_rules.history.program import PartnerCard, ProgramHistory, RefundRecord
-from fraud_rules.identity import phone_digits
 from fraud_rules.types import ClickFacts, PartnerLogin, Subject
 from tracker.clicks import store as clicks
 from tracker.clicks.types import AgentRow, ClickRow
 from tracker.conversions.tables import conversions, customers
+from tracker.fraud.facts.partner import card_of
 from tracker.fraud.facts.subject import click_facts, told_subject
 from tracker.ledger.store import chunks
 from tracker.partners.tables import enrollments, partner_logins, partners
@@ -186,16 +186,7 @@ def _cards(conn: Connection, program_id: str) -> Iterator[PartnerCard]:
         .limit(PARTNERS_MAX)
     )
     for row in conn.execute(query):
-        digits = phone_digits(row.phone, region=region)
-        yield PartnerCard(
-            partner_id=row.enrollment_id,
-            name=row.name,
-            emails=(row.email,),
-            payout_emails=(row.payout_email,) if row.payout_email else (),
-            phones=(digits,) if digits else (),
-            payment_keys=(row.payment_key,) if row.payment_key else (),
-            allow_own_purchases=allows or row.allow_own_purchases,
-        )
+        yield card_of(row, region=region, allows_own_purchases=allows)
 
 
 def _agents(conn: Connection, numbers: Sequence[int]) -> dict[int, AgentRow]:

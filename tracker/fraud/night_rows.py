@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
 from fraud_rules.history.program import PartnerCard, ProgramHistory, RefundRecord
-from fraud_rules.identity import phone_digits
 from fraud_rules.partner_facts import WINDOW_DAYS
 from fraud_rules.types import ClickFacts, PartnerLogin, Subject
 from tracker.clicks import dictionaries
@@ -20,7 +19,8 @@ from tracker.clicks.tables import agents, click_enrollments, clicks
 from tracker.clicks.touches import first_seq_since, newest_seq
 from tracker.conversions.tables import conversions, customers
 from tracker.db.database import Database
-from tracker.fraud.facts.records import hexed, stored_person
+from tracker.fraud.facts.partner import card_of
+from tracker.fraud.facts.records import hexed, person_of
 from tracker.fraud.facts.subject import network_class
 from tracker.instants import DAY_MS
 from tracker.partners.tables import enrollments, partner_logins, partners
@@ -143,19 +143,7 @@ def _read_partners(conn: Connection, found: Gathered, place: str | None) -> str 
         .limit(PAGE)
     )
     rows = conn.execute(query if place is None else query.where(enrollments.c.enrollment_id > place)).all()
-    for row in rows:
-        phone = phone_digits(row.phone, region=window.region)
-        found.cards.append(
-            PartnerCard(
-                partner_id=row.enrollment_id,
-                name=row.name,
-                emails=(row.email,),
-                payout_emails=(row.payout_email,) if row.payout_email else (),
-                phones=(phone,) if phone else (),
-                payment_keys=(row.payment_key,) if row.payment_key else (),
-                allow_own_purchases=row.allow_own_purchases,
-            )
-        )
+    found.cards += [card_of(row, region=window.region) for row in rows]
     return rows[-1].enrollment_id if len(rows) == PAGE and len(found.cards) < PARTNERS_MAX else None
 
 
@@ -231,13 +219,6 @@ def _read_conversions(conn: Connection, found: Gathered, place: int | None) -> i
 
 
 def _subject(row: Row[Any], found: Gathered) -> Subject:
-    person = stored_person(
-        email_canonical=row.email_canonical,
-        phone_key=row.phone_key,
-        phone=row.phone,
-        customer_id=row.customer_id,
-        visitor_id=row.visitor_id,
-    )
     return Subject(
         conversion_id=row.conversion_id,
         kind="lead" if row.kind == "lead" else "sale",
@@ -251,7 +232,7 @@ def _subject(row: Row[Any], found: Gathered) -> Subject:
         email_key=row.email_canonical,
         name=row.name,
         customer_id=row.customer_id,
-        person_key=person,
+        person_key=person_of(row, row),
         visitor_id=row.visitor_id,
         device_key=row.visitor_id,
         phone_key=row.phone_key,

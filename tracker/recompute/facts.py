@@ -12,6 +12,7 @@ from tracker.conversions.journey import browser_ids, codes_of, inherited_from, s
 from tracker.conversions.late import LATE_MS
 from tracker.conversions.types import ConversionRow
 from tracker.db.ids import IdError, canonical_id
+from tracker.ledger.store import chunks
 from tracker.links import store as links
 from tracker.partners.types import PromoCode
 from tracker.recompute import facts_store
@@ -104,10 +105,9 @@ def _inherited(lead: ConversionRow, result: StoredResult | None) -> tuple[Credit
 
 
 def _codes(conn: Connection, rows: Iterable[ConversionRow]) -> dict[str, list[PromoCode]]:
-    sent = sorted({code for row in rows for code in sent_codes(row)})
     known: dict[str, list[PromoCode]] = {}
-    for start in range(0, len(sent), facts_store.ASKED_AT_ONCE):
-        for code in links.codes_like(conn, sent[start : start + facts_store.ASKED_AT_ONCE]):
+    for sent in chunks(code for row in rows for code in sent_codes(row)):
+        for code in links.codes_like(conn, sent):
             known.setdefault(code.code, []).append(code)
     return known
 

@@ -26,7 +26,6 @@ from tracker.programs.types import Program
 from tracker.recompute.plan import Light
 from tracker.recompute.types import Scope, Summary, World
 
-ASKED_AT_ONCE = 500  # ids in one IN list
 WALKED_AT_ONCE = 20_000  # rows of one piece of a walk
 
 

@@ -15,7 +15,7 @@ from tracker.conversions.tables import conversions, customers
 from tracker.conversions.types import ConversionRow
 from tracker.db.columns import Int64
 from tracker.db.prepared import Prepared, given
-from tracker.fraud.facts.records import EARLIER, SEQ, hexed, place_of, stored_person
+from tracker.fraud.facts.records import EARLIER, SEQ, hexed, person_of, place_of
 from tracker.fraud.facts.remembered import Remembered
 from tracker.fraud.facts.subject import Asked
 from tracker.instants import DAY_MS
@@ -119,17 +119,10 @@ def days_known(before: Sequence[int], day_ago_ms: int) -> int:
 
 
 def _pace_lead(row: Any) -> PaceLead:
-    person = stored_person(
-        email_canonical=row.email_canonical,
-        phone_key=row.phone_key,
-        phone=row.phone,
-        customer_id=row.customer_id,
-        visitor_id=row.visitor_id,
-    )
     return PaceLead(
         conversion_id=row.conversion_id,
         at_ms=row.occurred_at_ms,
-        person_key=person,
+        person_key=person_of(row, row),
         device_key=row.visitor_id,
         host_key=hexed(row.host_key),
         agent_key=row.agent_key,

@@ -1,8 +1,11 @@
 """Facts about the credited partner: who it is, where it signs in, how its code is used; and what a program expects."""
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 
 from fraud_rules.delays import summarize_delays
+from fraud_rules.history.program import PartnerCard
 from fraud_rules.identity import phone_digits
 from fraud_rules.types import PPM, CodeUse, DelaySample, PartnerIdentity, PartnerLogin, ProgramTiming
 from ingest.address_keys import same_host
@@ -95,6 +98,20 @@ def identity(asked: Asked, person: Person | None, *, region: str | None) -> Part
         phones=(phone,) if phone else (),
         payment_keys=(enrollment.payment_key,) if enrollment.payment_key else (),
         allow_own_purchases=asked.allows_own_purchases or enrollment.allow_own_purchases,
+    )
+
+
+def card_of(row: Any, *, region: str | None, allows_own_purchases: bool = False) -> PartnerCard:
+    """Return what a history knows of a partner: of a row of its enrollment with its name, mailboxes and phone."""
+    phone = phone_digits(row.phone, region=region)
+    return PartnerCard(
+        partner_id=row.enrollment_id,
+        name=row.name,
+        emails=(row.email,),
+        payout_emails=(row.payout_email,) if row.payout_email else (),
+        phones=(phone,) if phone else (),
+        payment_keys=(row.payment_key,) if row.payment_key else (),
+        allow_own_purchases=allows_own_purchases or row.allow_own_purchases,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from fraud_rules.identity import person_key
 from fraud_rules.types import LeadRecord
@@ -15,10 +15,9 @@ from tracker.clicks.tables import agents
 from tracker.conversions.tables import conversions, customers
 from tracker.conversions.types import ConversionRow
 from tracker.db.ids import IdError, canonical_id
-from tracker.db.prepared import Prepared, given
+from tracker.db.prepared import Prepared, PreparedKeys, given
 
 RECORDS_MAX = 500  # conversions of one section of facts
-NAMES_AT_ONCE = (2, 32, 250)  # names of leads whose sales are asked for by one statement: one lead has two
 
 _OF_CONVERSION = (
     *("conversion_id", "kind", "external_id", "enrollment_id", "occurred_at_ms", "visitor_id", "customer_id"),
@@ -102,29 +101,15 @@ def find_records(conn: Connection, query: Prepared, row: ConversionRow, **values
     return [_record(each, followed.get(each.conversion_id)) for each in rows]
 
 
-def stored_person(
-    *,
-    email_canonical: str | None,
-    phone_key: str | None,
-    phone: str | None,
-    customer_id: str | None,
-    visitor_id: str | None,
-) -> str | None:
-    """Return `identity.person_key` of what is stored, whose mailbox is canonical already."""
-    if email_canonical is not None:
-        return f"email:{email_canonical}"
-    return person_key(phone=phone_key or phone, customer_id=customer_id, visitor_id=visitor_id)
-
-
 def person_of(row: Any, customer: Any) -> str | None:
-    """Return who a conversion is of: a `ConversionRow` and a `Customer`, or rows of their tables."""
-    return stored_person(
-        email_canonical=customer.email_canonical if customer else None,
-        phone_key=customer.phone_key if customer else None,
-        phone=customer.phone if customer else None,
-        customer_id=row.customer_id,
-        visitor_id=row.visitor_id,
-    )
+    """Return who a conversion is of, as `identity.person_key` does of what is stored: its mailbox is canonical already.
+
+    Row and customer: a `ConversionRow` and a `Customer`, or rows of their tables; one row may be both.
+    """
+    if customer is not None and customer.email_canonical is not None:
+        return f"email:{customer.email_canonical}"
+    phone = None if customer is None else customer.phone_key or customer.phone
+    return person_key(phone=phone, customer_id=row.customer_id, visitor_id=row.visitor_id)
 
 
 def hexed(key: bytes | None) -> str | None:
@@ -138,24 +123,18 @@ class _Followed(msgspec.Struct, frozen=True):
     payment_key: str | None
 
 
-def _followed(count: int) -> Prepared:
-    names = [bindparam(f"name_{number}", type_=conversions.c.lead_id.type) for number in range(count)]
-    query = (
-        select(conversions.c.lead_id, conversions.c.payment_key)
-        .where(
-            conversions.c.lead_id.in_(names),
-            conversions.c.program_id == given("program_id", conversions.c.program_id),
-            conversions.c.livemode == given("livemode", conversions.c.livemode),
-            conversions.c.seq < given("seq", conversions.c.seq),
-            conversions.c.kind == "sale",
-            conversions.c.trust == "verified",
-        )
-        .order_by(conversions.c.seq)
+_FOLLOWED = PreparedKeys(
+    select(conversions.c.lead_id, conversions.c.payment_key)
+    .where(
+        conversions.c.program_id == given("program_id", conversions.c.program_id),
+        conversions.c.livemode == given("livemode", conversions.c.livemode),
+        conversions.c.seq < given("seq", conversions.c.seq),
+        conversions.c.kind == "sale",
+        conversions.c.trust == "verified",
     )
-    return Prepared(query)
-
-
-_FOLLOWED = {count: _followed(count) for count in NAMES_AT_ONCE}
+    .order_by(conversions.c.seq),
+    conversions.c.lead_id,
+)
 
 
 def _sales_of(conn: Connection, rows: Sequence[Any], row: ConversionRow) -> dict[str, _Followed]:
@@ -166,31 +145,18 @@ def _sales_of(conn: Connection, rows: Sequence[Any], row: ConversionRow) -> dict
         if each.kind == "lead"
         for name in (each.conversion_id, each.external_id)
     }
-    names = list(leads)
     found: dict[str, _Followed] = {}
-    while names:
-        size = next((each for each in NAMES_AT_ONCE if each >= len(names)), NAMES_AT_ONCE[-1])
-        some, names = names[:size], names[size:]
-        # Filled up with a name that nothing has.
-        values = {f"name_{number}": some[number] if number < len(some) else "" for number in range(size)}
-        for sale in _FOLLOWED[size].rows(conn, **place_of(row), **values):
-            found.setdefault(leads[sale.lead_id], _Followed(sale.payment_key))
+    for sale in _FOLLOWED.rows(conn, list(leads), **place_of(row)):
+        found.setdefault(leads[sale.lead_id], _Followed(sale.payment_key))
     return found
 
 
 def _record(row: Any, followed: _Followed | None) -> LeadRecord:
-    person = stored_person(
-        email_canonical=row.email_canonical,
-        phone_key=row.phone_key,
-        phone=row.phone,
-        customer_id=row.customer_id,
-        visitor_id=row.visitor_id,
-    )
     return LeadRecord(
         conversion_id=row.conversion_id,
         partner_id=row.enrollment_id,
         at_ms=row.occurred_at_ms,
-        person_key=person,
+        person_key=person_of(row, row),
         email=row.email,
         name=row.name,
         phone_key=row.phone_key,

@@ -117,7 +117,10 @@ def _remove(
     counts: Counter[str] = Counter()
     counts["customers"] = removal.empty_customers(conn, customer_ids, now_ms=now_ms)
     counts["conversions"] = removal.strip_conversions(conn, _distinct([*own, *shared]), strip_reports_of=_ids(own))
-    counts["findings"] = removal.strip_findings(conn, sorted(_ids(own) | _ids(shared)))
+    about = sorted(_ids(own) | _ids(shared))
+    counts["findings"] = removal.strip_findings(conn, about)
+    covering = [row.case_id for row in store.cases_about(conn, about)]
+    counts["facts_of_cases"] = removal.strip_clusters(conn, covering, person.customers)
     counts["identity_links"] = removal.unlink(conn, customer_ids, person.browsers)
     counts["clicks"] = removal.strip_clicks(conn, [click.seq for click in touched])
     counts["custom_events"] = removal.delete_custom_events(conn, _event_ids(bodies.custom_events))

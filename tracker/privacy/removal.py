@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Table, and_, delete, func, literal, or_, sele
 
 from ingest.enrich import read_agent
 from tracker.audit.tables import audit_entries
-from tracker.cases.tables import findings, partner_messages, verdict_proposals, verdicts
+from tracker.cases.tables import cases, findings, partner_messages, verdict_proposals, verdicts
 from tracker.clicks import store as clicks_store
 from tracker.clicks.tables import clicks, identity_links
 from tracker.conversions import store as conversions_store
 from tracker.conversions.tables import conversions, customers
-from tracker.conversions.types import ConversionRow
+from tracker.conversions.types import ConversionRow, Customer
 from tracker.custom_events.tables import custom_events
 from tracker.db.columns import Str
 from tracker.fraud.allow.tables import allow_entries
@@ -41,8 +41,9 @@ OF_CLICK = (*OF_MACHINE, *OF_PAGE, "network_class_id", "visitor_key")
 OF_CUSTOMER = ("external_id", "email", "email_canonical", "email_domain", "phone", "phone_key", "name", "country")
 # Names of a finding's parameters and evidence that show a part of a mailbox or an address.
 OF_FINDING = ("email", "partner_email", "address", "phone", "domain", "shape")
-# Facts a finding shares with others by what they are, not by a key of ours.
-TELLING_CLUSTERS = ("host:", "domain:", "device:")
+# Facts that findings and cases are joined by, where they are named by ids of ours. All others tell of a person: a
+# phone, mailbox, mail domain, address or browser, and whatever an installed rule may take.
+OWN_CLUSTERS = ("order:cnv_", "code:", "ring:enr_", "email:cus_", "partner:enr_", "audit:cnv_", "erased:")
 # What a report tells of the browser that sent it.
 OF_BROWSER = frozenset({"user_agent", "visitor_id", "click_id"})
 EMPTY_DIGEST = bytes(32)
@@ -94,16 +95,36 @@ def strip_findings(conn: Connection, conversion_ids: Sequence[str]) -> int:
     with lifted(conn, "findings"):
         for chunk in chunks(conversion_ids):
             for row in conn.execute(select(findings).where(findings.c.conversion_id.in_(chunk))).all():
-                tells = (row.cluster_key or "").startswith(TELLING_CLUSTERS)
                 values = {
                     "params": row.params | {name: ERASED for name in OF_FINDING if name in row.params},
                     "evidence": row.evidence | {name: None for name in OF_FINDING if name in row.evidence},
-                    "cluster_key": None if tells else row.cluster_key,
+                    "cluster_key": row.cluster_key if (row.cluster_key or "").startswith(OWN_CLUSTERS) else None,
                 }
                 if all(getattr(row, name) == value for name, value in values.items()):
                     continue
                 conn.execute(update(findings).where(findings.c.finding_id == row.finding_id).values(**values))
                 changed += 1
+    return changed
+
+
+def strip_clusters(conn: Connection, case_ids: Sequence[str], people: Sequence[Customer]) -> int:
+    """Take from cases the fact they were opened over, where it tells of the person, and from findings about partners.
+
+    Those speak of a customer by mailbox or phone, which nobody else has as a person. Cases keep a name of their own.
+    """
+    changed = 0
+    for chunk in chunks(case_ids):
+        for row in conn.execute(select(cases.c.case_id, cases.c.cluster_key).where(cases.c.case_id.in_(chunk))).all():
+            if not row.cluster_key.startswith(OWN_CLUSTERS):
+                named = {"cluster_key": f"erased:{row.case_id}"}
+                conn.execute(update(cases).where(cases.c.case_id == row.case_id).values(**named))
+                changed += 1
+    keys = {f"person:email:{each.email_canonical}" for each in people if each.email_canonical}
+    keys |= {f"person:phone:{each.phone_key}" for each in people if each.phone_key}
+    with lifted(conn, "findings"):
+        for chunk in chunks(sorted(keys)):
+            about = and_(findings.c.cluster_key.in_(chunk), findings.c.conversion_id.is_(None))
+            changed += conn.execute(update(findings).where(about).values(cluster_key=None)).rowcount
     return changed
 
 

@@ -1,14 +1,16 @@
 """P52: nothing of an erased person is found any more, and the accounts add up as before."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tracker.audit.store import list_entries, record
 from tracker.audit.verify import verify_chain
+from tracker.cases.tables import findings
 from tracker.clicks import store as clicks
 from tracker.conversions import store as conversions
 from tracker.conversions.late import DECIDE
 from tracker.conversions.process import process_conversion
+from tracker.db.ids import new_id
 from tracker.db.schema import APPEND_ONLY
 from tracker.db.triggers import guarded_tables
 from tracker.fraud.allow.store import add_entry, get_entry
@@ -270,3 +272,29 @@ def test_an_erased_persons_browser_and_mailbox_leave_the_allow_list(world, plant
     assert (over.visitor_id, over.revoked_by) == ("[erased]", "test")
     assert (kept.revoked_at_ms, kept.email_domain) == (None, "mail.example")
     assert over.reason == kept.reason == "Is [erased]"
+
+
+def test_p52_what_cases_and_findings_are_joined_by_tells_nothing_of_the_person(world, erase, places_of):
+    """A phone on several leads is the fact of their case; a rule of the night names a customer by the mailbox."""
+    phone, digits = "+49 30 2268419", "+49302268419"
+    for number in range(4):
+        person = {"external_id": f"c-{number}", "email": f"somebody{number}@mail{number}.example", "phone": phone}
+        world.track("lead", {"external_id": f"lead-{number}", "partner_code": "ANNA", "customer": person})
+    told = world.read(lambda conn: conn.execute(select(findings)).mappings().all())
+    nightly = dict(told[0]) | {
+        "finding_id": new_id("fnd", 1),
+        "conversion_id": None,
+        "livemode": True,
+        "enrollment_id": world.anna.enrollment_id,
+        "cluster_key": "person:email:somebody0@mail0.example",
+    }
+    world.write(lambda conn: conn.execute(insert(findings), [nightly]))
+    assert {"cases.cluster_key", "findings.cluster_key"} <= set(places_of(digits))
+    assert "findings.cluster_key" in places_of("somebody0@mail0.example")
+
+    for number in range(4):
+        erase(email=f"somebody{number}@mail{number}.example")
+
+    assert places_of(digits) == []
+    assert places_of("somebody0@mail0.example") == []
+    assert world.read(verify_chain) == ()

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-WAIT_S = 15.0  # generous: the machine of a check may be busy
+WAIT_S = 30.0  # generous: the machine of a check may be busy
 START_S = 60.0  # a first start makes a profile
 POLL_S = 0.05
 

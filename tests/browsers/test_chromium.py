@@ -96,7 +96,7 @@ def prerendering(session, sites):
     rules = '{"prerender": [{"source": "list", "urls": ["/landing?via=ANNA"], "eagerness": "immediate"}]}'
     sites.body = f'<script type="speculationrules">{rules}</script><a href="/landing?via=ANNA">go</a>'
     session.goto(f"{SHOP}/")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(sites.pages) < 2 and time.monotonic() < deadline:
         session.page.wait_for_timeout(50)
     assert [(page.url, page.purpose) for page in sites.pages[1:]] == [(LANDING, "prefetch;prerender")]

@@ -116,18 +116,18 @@ class Api:
 
     def get(self, path: str) -> Any:
         request = urllib.request.Request(self._base_url + path, headers={"Authorization": f"Bearer {self._key}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     def wait_for(self, path: str, wanted: Any) -> Any:
         """Return the first object of a list that fits, waiting for it a while."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for each in self.get(path)["data"]:
                 if wanted(each):
                     return each
             time.sleep(0.2)
-        pytest.fail(f"Nothing in {path} fits within 15 s.")
+        pytest.fail(f"Nothing in {path} fits within a minute.")
 
 
 @pytest.fixture(scope="session")

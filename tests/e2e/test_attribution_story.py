@@ -112,7 +112,7 @@ def test_a_model_is_looked_at_published_and_explained(company, browser, has_scri
     assert company.shares(earlier) == {"Boris": "1"}
     context = browser.new_context(locale="en-GB", java_script_enabled=has_script)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(30_000)
     page.goto(f"{company.base_url}/admin/")
     page.fill("input[name=email]", "owner@shop.example")
     page.fill("input[name=password]", PASSWORD)

@@ -13,7 +13,7 @@ COOKIE = f"1.{'l' * 22}.anna.t00000~{'f' * 22}.ben.t00000"
 
 
 def wait_for(claim: Any) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not claim() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert claim()

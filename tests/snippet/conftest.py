@@ -27,18 +27,23 @@ CHROMIUM_ARGS = [
     "--host-resolver-rules=MAP * 127.0.0.1",
 ]
 
+WITHIN_S = 30  # generous: the machine of a check may be busy
+
 STUB = "<script>window.molva=window.molva||function(){(molva.q=molva.q||[]).push(arguments)}</script>"
+
+
+class Server(ThreadingHTTPServer):
+    """A server that keeps a browser's six connections waiting instead of dropping the sixth."""
+
+    request_queue_size = 64
 
 
 class Site:
     """The local site: pages to visit, the script, and the endpoint with its recorded events."""
 
     def __init__(self) -> None:
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self.server = Server(("127.0.0.1", 0), _handler_of(self))
         self.port = self.server.server_port
-        self.reset()
-
-    def reset(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.posts: list[list[tuple[str, str]]] = []
@@ -60,10 +65,10 @@ class Site:
         return f"<!doctype html><title>t</title><link rel=icon href=data:,>{head}<body>{self.body}</body>"
 
     def wait_events(self, count: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + WITHIN_S
         while len(self.events) < count and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(self.events) == count
+        assert len(self.events) == count, self.events
         return self.events
 
 
@@ -106,21 +111,16 @@ def _handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture(scope="session")
-def running_site() -> Iterator[Site]:
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site of this test alone: what a page sent last may arrive when its test is over."""
     site = Site()
-    thread = threading.Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield site
     site.server.shutdown()
     thread.join()
     site.server.server_close()
-
-
-@pytest.fixture
-def site(running_site: Site) -> Site:
-    running_site.reset()
-    return running_site
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
-    context.set_default_timeout(5000)
+    context.set_default_timeout(WITHIN_S * 1000)
     yield context
     context.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page
 
 ID = r"[\w-]{22}"
-STORED_WITHIN_S = 5
+STORED_WITHIN_S = 30
 STATE = re.compile(rf"1\.({ID})\.([^.~]+)\.([0-9a-z]+)~({ID})\.([^.~]+)\.([0-9a-z]+)")
 
 

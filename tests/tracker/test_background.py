@@ -47,13 +47,13 @@ class Served:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
             told: dict[str, Any] = json.loads(answer.read())
         return told
 
     def metrics(self) -> str:
         asked = urllib.request.Request(f"{self.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=30) as answer:
             return str(answer.read().decode())
 
     def sell(self, number: str) -> str:
@@ -67,7 +67,7 @@ class Served:
         def is_ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
             try:
-                return bool(urllib.request.urlopen(f"{self.url}/readyz", timeout=5).status == 200)
+                return bool(urllib.request.urlopen(f"{self.url}/readyz", timeout=30).status == 200)
             except (urllib.error.URLError, OSError):
                 return False
 

@@ -443,7 +443,7 @@ class serving:  # noqa: N801  # Used like a function.
 def post(url: str, path: str, body: Any, **headers: str) -> tuple[int, Any]:
     request = urllib.request.Request(url + path, json.dumps(body).encode(), headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -530,7 +530,7 @@ def test_p1_what_was_acknowledged_survives_kill_9(folder: Path, facts: dict[str,
     with serving(folder) as running:
         for conversion_id in acknowledged:
             request = urllib.request.Request(f"{running.url}/v1/conversions/{conversion_id}", headers=authorization)
-            with urllib.request.urlopen(request, timeout=10) as found:
+            with urllib.request.urlopen(request, timeout=30) as found:
                 assert found.status == 200
 
 

@@ -98,7 +98,7 @@ def registry(make_mmdb) -> Iterator[Registry]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=5)
+        thread.join(timeout=30)
 
 
 def update(registry: Registry, data_dir: Path) -> dict[str, Any]:

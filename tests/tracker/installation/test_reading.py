@@ -94,7 +94,7 @@ def test_script_on_a_host_that_is_none_of_ours_is_not_asked(run):
                 head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(html)}\r\n\r\n"
                 connection.sendall(head.encode() + html)
 
-        page_server.settimeout(5)
+        page_server.settimeout(30)
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         reading = run(
@@ -106,7 +106,7 @@ def test_script_on_a_host_that_is_none_of_ours_is_not_asked(run):
                 standing_of=standing_of,
             )
         )
-        thread.join(5)
+        thread.join(30)
 
         assert reading.page.key_standing == "live"
         assert reading.script is not None

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import os
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,3 +205,32 @@ def _insert(conn: sqlite3.Connection, statement: str, rows: Iterator[tuple[Any, 
         conn.execute("BEGIN")
         conn.executemany(statement, batch)
         conn.execute("COMMIT")
+
+
+def add_strangers(folder: Path, crowded: Path, count: int) -> None:
+    """Copy the data and add clicks of visitors nobody asks for.
+
+    Clicks lose their indexes: making those would take longer than all the rest, and a walk through all uses none.
+    """
+    crowded.mkdir()
+    shutil.copy(folder / "molva.db", crowded)
+    raw = sqlite3.connect(crowded / "molva.db", isolation_level=None)
+    columns = [(name, kind) for _, name, kind, *_ in raw.execute("PRAGMA table_info(clicks)")]
+    plain = ", ".join(f"{name} {kind}{' PRIMARY KEY' * (name == 'seq')}" for name, kind in columns)
+    strange = {"seq": f"{_NEWEST} + value", "click_key": "randomblob(16)", "visitor_key": "randomblob(16)"}
+    raw.execute("PRAGMA synchronous=OFF")
+    raw.execute("BEGIN")
+    raw.execute("ALTER TABLE clicks RENAME TO indexed_clicks")
+    raw.execute(f"CREATE TABLE clicks ({plain})")
+    raw.execute("INSERT INTO clicks SELECT * FROM indexed_clicks ORDER BY seq")
+    raw.execute(
+        "WITH RECURSIVE numbers(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM numbers WHERE value < ?) "
+        f"INSERT INTO clicks SELECT {', '.join(strange.get(name, f'one.{name}') for name, _ in columns)} "
+        f"FROM numbers, (SELECT * FROM indexed_clicks WHERE seq = {_NEWEST}) one",
+        (count,),
+    )
+    raw.execute("COMMIT")
+    raw.close()
+
+
+_NEWEST = "(SELECT max(seq) FROM indexed_clicks)"

@@ -13,7 +13,8 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fill import EVERYTHING, fill
+from fill import EVERYTHING, add_strangers, fill
 from sqlalchemy import Connection
 
 from attribution.engine import attribute
@@ -50,19 +51,19 @@ ONE_BY_ONE = 2_000  # conversions decided alone, which takes far longer each
 PIECE = 200_000
 WINDOW_MS = 30 * 86_400_000
 
-ROUNDS = 5  # of bare look-ups and of ours, in turn; the one in the middle counts
+ROUNDS = 15  # of bare look-ups and of ours, in turn; the one in the middle counts
 
 # Every touch of every conversion's people, as a run needs them, with the weights of three models over those that may
 # earn: what a warehouse would do, and no more.
-BARE = """
-WITH touches AS (
-  SELECT w.conversion, c.seq, c.enrollment_number, c.click_key, c.visitor_key, c.livemode, c.is_bot,
-    w.at_ms - (c.received_at_ms - c.age_ms) AS age_ms,
-    c.is_bot = 0 AND c.program_number = 1 AND w.at_ms - (c.received_at_ms - c.age_ms) BETWEEN 0 AND {window} AS may_earn
-  FROM 'clicks.parquet' c JOIN wanted w ON w.visitor = coalesce(c.visitor_key, c.click_key)
-),
-weighed AS (
-  SELECT *, CASE WHEN may_earn THEN pow(2, -age_ms / 604800000.0) ELSE 0 END AS decay FROM touches
+TOUCHES = """
+SELECT w.conversion, c.seq, c.enrollment_number, c.click_key, c.visitor_key, c.livemode, c.is_bot,
+  w.at_ms - (c.received_at_ms - c.age_ms) AS age_ms,
+  c.is_bot = 0 AND c.program_number = 1 AND w.at_ms - (c.received_at_ms - c.age_ms) BETWEEN 0 AND {window} AS may_earn
+FROM {clicks} c JOIN wanted w ON w.visitor = coalesce(c.visitor_key, c.click_key)
+"""
+WEIGHTS = """
+WITH weighed AS (
+  SELECT *, CASE WHEN may_earn THEN pow(2, -age_ms / 604800000.0) ELSE 0 END AS decay FROM {touches}
 )
 SELECT *, may_earn AND row_number() OVER (PARTITION BY conversion, may_earn ORDER BY age_ms, seq DESC) = 1 AS is_last,
   CASE WHEN may_earn THEN 1.0 / sum(may_earn::INTEGER) OVER (PARTITION BY conversion) END AS linear,
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=1_000_000)
     parser.add_argument("--conversions", type=int, help="default: one of fifty clicks")
     parser.add_argument("--folder", type=Path, help="keep the data here; used again when it is there")
+    parser.add_argument("--strangers", type=int, default=0, help="so many more clicks of nobody for one more run")
     parser.add_argument("--out", type=Path, help="write the figures here, too")
     asked = parser.parse_args()
     conversions = asked.conversions or asked.clicks // 50
@@ -95,10 +97,15 @@ def main() -> None:
         for name, measure in MEASURES.items():
             figures[name] = apart(measure, folder)
             print(name, json.dumps(figures[name]), flush=True)
-        bare, full = figures["bare_duckdb"], figures["full_duckdb"]
-        figures["full_to_bare"] = round(full["seconds"] / bare["seconds"], 2)
-        figures["full_to_bare_with_export"] = round(full["seconds"] / (bare["seconds"] + bare["export_seconds"]), 2)
-        print(json.dumps({name: figures[name] for name in ("full_to_bare", "full_to_bare_with_export")}))
+        if asked.strangers:
+            crowded = folder / "crowded"
+            add_strangers(folder, crowded, asked.strangers)
+            figures["full_duckdb_crowded"] = {"clicks": asked.clicks + asked.strangers, **apart(full_duckdb, crowded)}
+            print("full_duckdb_crowded", json.dumps(figures["full_duckdb_crowded"]), flush=True)
+            shutil.rmtree(crowded)
+        for bare in ("bare_streamed", "bare_duckdb"):
+            figures[f"full_to_{bare}"] = round(figures["full_duckdb"]["seconds"] / figures[bare]["seconds"], 2)
+            print(f"full_to_{bare}", figures[f"full_to_{bare}"])
         if asked.out:
             asked.out.write_text(json.dumps(figures, indent=2) + "\n")
     finally:
@@ -226,20 +233,38 @@ def _alone(conn: Connection, sample: list[list[plan.Light]]) -> dict[str, float]
 
 def bare_duckdb(folder: Path) -> dict[str, Any]:
     """Find and weigh all touches in DuckDB alone, from Parquet, and take every row; making the file is told apart."""
-    return asyncio.run(_bare_duckdb(folder))
-
-
-async def _bare_duckdb(folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
-    reader = SqliteReader(folder / "molva.db")
-    try:
-        await _export(reader, folder / "clicks.parquet")
-    finally:
-        await reader.close()
+    parquet = folder / "clicks.parquet"
+    asyncio.run(_export(folder, parquet))
     exported = time.perf_counter()
-    raw = sqlite3.connect(folder / "molva.db")
-    rows = raw.execute(WANTED).fetchall()
-    raw.close()
+    with _asking(folder) as conn:
+        asked = time.perf_counter()
+        told = _take(conn, f"({_touches(repr(str(parquet)))})")
+        seconds = time.perf_counter() - asked
+    return {"seconds": round(seconds, 2), "export_seconds": round(exported - began, 2), **told}
+
+
+def bare_streamed(folder: Path) -> dict[str, Any]:
+    """Do the same over Arrow that plain Python and sqlite3 hand over piece by piece, as a run has to."""
+    with _asking(folder) as conn, closing(sqlite3.connect(folder / "molva.db")) as raw:
+        began = time.perf_counter()
+        cursor = raw.execute(f"SELECT {', '.join(CLICK_SCHEMA.names)} FROM clicks")
+        keep = "CREATE TEMP TABLE touches AS"
+        while rows := cursor.fetchmany(PIECE):
+            conn.register("piece", as_arrow(rows, CLICK_SCHEMA))
+            conn.execute(f"{keep} {_touches('piece')}")
+            conn.unregister("piece")
+            keep = "INSERT INTO touches"
+        told = _take(conn, "touches")
+        seconds = time.perf_counter() - began
+    return {"seconds": round(seconds, 2), **told}
+
+
+@contextmanager
+def _asking(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory that knows whose touches are wanted."""
+    with closing(sqlite3.connect(folder / "molva.db")) as raw:
+        rows = raw.execute(WANTED).fetchall()
     wanted = pa.table(
         {
             "conversion": pa.array([row[0] for row in rows]),
@@ -247,29 +272,32 @@ async def _bare_duckdb(folder: Path) -> dict[str, Any]:
             "at_ms": pa.array([row[2] for row in rows]),
         }
     )
-    conn = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")})
-    conn.register("wanted", wanted)
-    query = BARE.format(window=WINDOW_MS).replace("'clicks.parquet'", f"'{folder / 'clicks.parquet'}'")
-    asked = time.perf_counter()
-    found = conn.sql(query).to_arrow_table()
-    fetched = time.perf_counter()
-    touches = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
-    ended = time.perf_counter()
-    return {
-        "seconds": round(ended - asked, 2),
-        "seconds_without_rows": round(fetched - asked, 2),
-        "export_seconds": round(exported - began, 2),
-        "touches": len(touches),
-        "attributed": sum(found.column("is_last").to_pylist()),
-    }
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")}) as conn:
+        conn.register("wanted", wanted)
+        yield conn
 
 
-async def _export(database: SqliteReader, path: Path) -> None:
-    last = await database.read(lambda conn: int(conn.exec_driver_sql("SELECT max(seq) FROM clicks").scalar_one()))
-    with pq.ParquetWriter(path, CLICK_SCHEMA) as out:
-        for after in range(0, last, PIECE):
-            rows = await database.read(lambda conn, a=after: read_clicks(conn, after=a, up_to=a + PIECE))
-            out.write_table(as_arrow(rows, CLICK_SCHEMA))
+def _touches(clicks: str) -> str:
+    return TOUCHES.format(clicks=clicks, window=WINDOW_MS)
+
+
+def _take(conn: duckdb.DuckDBPyConnection, touches: str) -> dict[str, int]:
+    """Weigh touches and take every row into Python."""
+    found = conn.sql(WEIGHTS.format(touches=touches)).to_arrow_table()
+    rows = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    return {"touches": len(rows), "attributed": sum(found.column("is_last").to_pylist())}
+
+
+async def _export(folder: Path, path: Path) -> None:
+    database = SqliteReader(folder / "molva.db")
+    try:
+        last = await database.read(lambda conn: int(conn.exec_driver_sql("SELECT max(seq) FROM clicks").scalar_one()))
+        with pq.ParquetWriter(path, CLICK_SCHEMA) as out:
+            for after in range(0, last, PIECE):
+                rows = await database.read(lambda conn, a=after: read_clicks(conn, after=a, up_to=a + PIECE))
+                out.write_table(as_arrow(rows, CLICK_SCHEMA))
+    finally:
+        await database.close()
 
 
 def full_duckdb(folder: Path) -> dict[str, Any]:
@@ -331,6 +359,7 @@ async def _full(folder: Path, engine: Any) -> dict[str, Any]:
 MEASURES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "incremental": incremental,
     "bare_duckdb": bare_duckdb,
+    "bare_streamed": bare_streamed,
     "full_duckdb": full_duckdb,
     "full_lookup": full_lookup,
 }

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -17,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -97,12 +98,22 @@ class Several:
         """Give what the task returns for each piece; some are worked on ahead of their turn."""
         loop = asyncio.get_running_loop()
         waiting: deque[asyncio.Future[R]] = deque()
-        for piece in pieces:
-            waiting.append(loop.run_in_executor(self._pool, _work, task, piece))
-            if len(waiting) >= self._ahead:
-                yield await _result(waiting.popleft())
-        while waiting:
-            yield await _result(waiting.popleft())
+        try:
+            for piece in pieces:
+                waiting.append(loop.run_in_executor(self._pool, _work, task, piece))
+                if len(waiting) >= self._ahead:
+                    yield await waiting.popleft()
+            while waiting:
+                yield await waiting.popleft()
+        except BrokenProcessPool as error:
+            raise OperationError(
+                "A process of the run was ended from outside, perhaps because memory ran out. What was done is kept; "
+                "go on with --resume, and with --processes 1 if it happens again."
+            ) from error
+        finally:
+            for left in waiting:  # None where everything went well.
+                if not left.cancel():
+                    left.exception()  # The first one was told of.
 
 
 def processes_for(conversions: int) -> int:
@@ -118,7 +129,10 @@ async def open_crew(reader: Reader, setting: Setting, *, url: str | None, proces
         return
     # Begun anew, not forked: this process has threads, and connections that must not be shared.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(url, setting))
+    # By a file: what is handed over at a start fills a pipe, and nobody empties that of a process that ended at once.
+    told = setting.folder / "setting.pickle"
+    told.write_bytes(pickle.dumps(setting))
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(url, told))
     try:
         yield Several(pool, processes)
     finally:
@@ -150,11 +164,12 @@ class _Here(NamedTuple):
 _here: list[_Here] = []  # of this process: one, where it belongs to a crew
 
 
-def _begin(url: str, setting: Setting) -> None:
+def _begin(url: str, told: Path) -> None:
     # Who pressed Ctrl-C meant the run; its process ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    setting: Setting = pickle.loads(told.read_bytes())  # noqa: S301  # Of the run, in a folder of its own.
     _here.append(_Here(asyncio.new_event_loop(), open_reader(url), setting))
     gc.freeze()
 
@@ -173,13 +188,3 @@ def _work(task: Task[P, R], piece: P) -> R:
 
 def _on_piece(task: Task[P, R], setting: Setting, piece: P, conn: Connection) -> R:
     return task(conn, setting, piece)
-
-
-async def _result(waiting: "asyncio.Future[Any]") -> Any:
-    try:
-        return await waiting
-    except BrokenProcessPool as error:
-        raise OperationError(
-            "A process of the run was ended from outside, perhaps because memory ran out. What was done is kept; go on "
-            "with --resume, and with --processes 1 if it happens again."
-        ) from error

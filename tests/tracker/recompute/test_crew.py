@@ -1,10 +1,12 @@
 """Several processes compute what one computes, in one order; none of them outlives who began it."""
 
 import asyncio
+import multiprocessing.spawn
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tracker.recompute.crew import Setting, open_crew
 from tracker.recompute.types import WhatIf, World
 
 ENDS_WITHIN_S = 20
+PARTNERS = 10_000  # more than a pipe holds unread
 OUTLIVED = """
 import asyncio, os, time
 from tests.tracker.recompute.test_crew import linger, on_crew
@@ -31,22 +34,23 @@ if __name__ == "__main__":
 
 
 async def on_crew(url: str, task: Any, pieces: Any, *, processes: int = 2) -> Any:
-    """Give what a task returns for each piece, of a crew over a database."""
+    """Give what a task returns for each piece, of a crew over a database, in a world of many partners."""
     reader = open_reader(url)
-    setting = Setting(
-        world=World(terms={}, histories={}),
-        numbers=await reader.read(numbering),
-        what_if=WhatIf(),
-        click_watermark=0,
-        folder=Path(),
-        now_ms=0,
-    )
-    try:
-        async with open_crew(reader, setting, url=url, processes=processes) as people:
-            async for each in people.each(task, pieces):
-                yield each
-    finally:
-        await reader.close()
+    with tempfile.TemporaryDirectory() as folder:
+        setting = Setting(
+            world=World(terms={}, histories={f"enr_{number}": ((0, "approved"),) for number in range(PARTNERS)}),
+            numbers=await reader.read(numbering),
+            what_if=WhatIf(),
+            click_watermark=0,
+            folder=Path(folder),
+            now_ms=0,
+        )
+        try:
+            async with open_crew(reader, setting, url=url, processes=processes) as people:
+                async for each in people.each(task, pieces):
+                    yield each
+        finally:
+            await reader.close()
 
 
 def count(conn: Any, _setting: Setting, piece: int) -> tuple[int, int, int]:
@@ -98,6 +102,16 @@ def test_what_a_piece_raises_reaches_the_run(database_url, processes):
 def test_a_process_ended_from_outside_is_told_with_the_way_on(database_url):
     with pytest.raises(OperationError, match=r"ended from outside.*--resume"):
         gathered(database_url, die, range(20))
+
+
+def test_a_process_that_cannot_begin_is_told_with_the_way_on(database_url, tmp_path, monkeypatch):
+    broken = tmp_path / "python"
+    broken.write_text(f'#!/bin/sh\ncase "$*" in *spawn_main*) exit 1 ;; esac\nexec {sys.executable} "$@"\n')
+    broken.chmod(0o700)
+    monkeypatch.setattr(multiprocessing.spawn, "_python_exe", os.fsencode(broken))
+
+    with pytest.raises(OperationError, match=r"ended from outside.*--resume"):
+        gathered(database_url, count, range(20))
 
 
 def test_no_process_outlives_a_run_that_was_killed(database_url):

@@ -307,7 +307,8 @@ class CodeUse(msgspec.Struct, frozen=True, kw_only=True):
 class Forgeries(msgspec.Struct, frozen=True, kw_only=True):
     """Signs that the report itself is forged or replayed.
 
-    Refused signatures of this order, another order under its id, a click that belongs to another program.
+    Refused signatures of this order while only a browser claims it, another order under its id, a click that belongs to
+    another program.
     """
 
     bad_signatures: int = 0

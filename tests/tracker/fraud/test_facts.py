@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select, update
 
+from fraud_rules.types import Forgeries
 from tracker.clicks.tables import cursors
 from tracker.conversions.tables import conversions, customers
 from tracker.fraud.facts import pace as paces
@@ -223,17 +224,35 @@ def test_uses_of_a_code_are_counted_however_it_is_typed(world, lead, facts_of):
     assert clicked in use.conversion_ids
 
 
-def test_refused_attempts_on_an_order_and_foreign_clicks_are_seen(world, lead, facts_of):
+def test_another_order_under_its_number_is_seen(world, lead, facts_of):
     number = world.number("order")
     subject = lead(kind="sale", external_id=number)
     assert world.track("sale", world.sale(external_id=number, amount=1)).status_code == 409
+
+    assert facts_of(subject).forgeries == Forgeries(reused_order=True)
+
+
+def forge(world, number):
     forged = {"Webhook-Id": "m", "Webhook-Timestamp": "1", "Webhook-Signature": "v1,AAAA"}
     answer = world.browser({"t": "sale", "o": number, "m": "10.00", "y": "EUR"}, headers=forged)
     assert answer.status_code == 401
 
-    found = facts_of(subject).forgeries
 
-    assert (found.bad_signatures, found.reused_order, found.foreign_click) == (1, True, False)
+def test_wrong_signatures_tell_of_what_only_a_browser_claims(world, facts_of):
+    number = world.number("order")
+    claimed = world.browser({"t": "sale", "o": number, "m": "10.00", "y": "EUR"}).json()["id"]
+    forge(world, number)
+
+    assert facts_of(claimed).forgeries == Forgeries(bad_signatures=1)
+
+
+def test_wrong_signatures_of_strangers_say_nothing_of_a_verified_order(world, lead, facts_of):
+    number = world.number("order")
+    forge(world, number)
+    subject = lead(kind="sale", external_id=number)
+    forge(world, number)
+
+    assert facts_of(subject).forgeries == Forgeries()
 
 
 def test_a_click_of_another_program_is_foreign(world, lead, facts_of):

@@ -30,10 +30,14 @@ _REFUSED = Prepared(
 
 
 def forgeries(conn: Connection, asked: Asked) -> Forgeries:
-    """Return what was refused about the subject's order, and whether its click is of another program alone."""
+    """Return what was refused about the subject's order, and whether its click is of another program alone.
+
+    Wrong signatures tell of an order that only a browser claims. Anybody can send one with a number he guessed, so they
+    say nothing of an order that the shop's own server reported.
+    """
     refused = _refused(conn, asked.row)
     return Forgeries(
-        bad_signatures=refused.get(BAD_SIGNATURE, 0),
+        bad_signatures=refused.get(BAD_SIGNATURE, 0) if asked.row.trust == "unverified" else 0,
         reused_order=refused.get(REUSED, 0) > 0,
         foreign_click=_is_foreign(conn, asked),
     )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from tracker.admin.case_effects import effect_text, sums
+from tracker.admin.case_effects import effect_text, frozen_sums, sums
 from tracker.admin.cases import STATED, own_words
 from tracker.admin.evidence import headline
 from tracker.admin.forms import Form
@@ -160,7 +160,7 @@ def _line(conn: Connection, visit: Visit, row: QueueRow, act: Action, *, now_ms:
 
 def _moved(chosen: Preview, clear: Preview) -> tuple[tuple[str, int], ...]:
     """Return the sum a line stands for: what is taken back, given again or released, or what stays frozen."""
-    return chosen.taken_back or chosen.given_again or chosen.released or clear.released
+    return chosen.taken_back or chosen.given_again or (chosen.released if chosen is clear else frozen_sums(clear))
 
 
 def _digest(chosen: Preview) -> str:

@@ -20,10 +20,18 @@ def effect_text(action: Action, previews: Mapping[Any, Preview], speech: Transla
     if action in AGAINST:
         preview = previews.get(action) or previews.get("reject")
         return _against(action, preview, speech) if preview else ""
-    frozen = sums(clear.released, speech)
-    if not frozen:
+    held = sums(frozen_sums(clear), speech)
+    if not held:
         return speech.gettext("nothing is frozen, nothing moves")
-    return speech.gettext("%(sums)s stays frozen", sums=frozen)
+    return speech.gettext("%(sums)s stays frozen", sums=held)
+
+
+def frozen_sums(clear: Preview) -> tuple[tuple[str, int], ...]:
+    """Return what the case freezes, alone or with others, by currency. Clear: what clearing it would do."""
+    held = dict(clear.released)
+    for currency, amount in clear.still_frozen:
+        held[currency] = held.get(currency, 0) + amount
+    return tuple(sorted(held.items()))
 
 
 def sums(amounts: Iterable[tuple[str, int]], speech: Translator) -> str:
@@ -35,7 +43,11 @@ def _cleared(clear: Preview, speech: Translator) -> str:
     again = sums(clear.given_again, speech)
     if again:
         return speech.gettext("gives %(sums)s again", sums=again)
-    released = sums(clear.released, speech)
+    released, held = sums(clear.released, speech), sums(clear.still_frozen, speech)
+    if released and held:
+        return speech.gettext("releases %(sums)s; %(held)s stays frozen by another case", sums=released, held=held)
+    if held:
+        return speech.gettext("%(held)s stays frozen by another case", held=held)
     return speech.gettext("releases %(sums)s", sums=released) if released else speech.gettext("no money moves")
 
 

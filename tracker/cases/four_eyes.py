@@ -3,7 +3,7 @@
 The review asks before it books anything; the limit is a term of the program in its own currency.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tracker.cases.types import Outcome
 from tracker.ledger.transfers import remaining
@@ -20,14 +20,17 @@ def given_again(outcome: Outcome) -> dict[str, int]:
     return _sums((each.currency, each.amount_minor) for each in outcome.transfers if each.amount_minor > 0)
 
 
-def set_free(outcome: Outcome, lines: Sequence[PostedLine]) -> dict[str, int]:
-    """Return what stops being frozen by the case and stays the partner's, by currency in minor units."""
+def set_free(outcome: Outcome, lines: Sequence[PostedLine], *, only: Collection[str] | None = None) -> dict[str, int]:
+    """Return what stops being frozen by the case and stays the partner's, by currency in minor units.
+
+    Only: the accruals that are looked at, None for all.
+    """
     left = remaining(lines)
     for transfer in outcome.transfers:
         if transfer.reverses_id is not None:
             left[transfer.reverses_id] += transfer.amount_minor
     currencies = {line.transfer_id: line.currency for line in lines}
-    freed = {hold.transfer_id for hold in outcome.releases}
+    freed = {hold.transfer_id for hold in outcome.releases if only is None or hold.transfer_id in only}
     return _sums((currencies[each], left[each]) for each in sorted(freed) if left.get(each, 0) > 0)
 
 

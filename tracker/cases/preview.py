@@ -3,6 +3,8 @@
 The pages show it beside the buttons. It asks what the review asks and writes nothing.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -38,23 +40,27 @@ def preview(conn: Connection, case_id: str, *, action: Action, now_ms: int) -> P
     unproposed = msgspec.structs.replace(loaded.case, proposal_id=None)
     outcome = outcome_of(conn, msgspec.structs.replace(loaded, case=unproposed), verdict)
     amounts = four_eyes.moved(outcome, loaded.lines)
+    frozen = frozen_by(ledger.holds_of_accruals(conn, remaining(loaded.lines)))
+    elsewhere = {accrual for accrual, holders in frozen.items() if any(each != case_id for each in holders)}
     return Preview(
         action=action,
-        changes=tuple(_changes(conn, loaded, outcome=outcome, now_ms=now_ms)),
+        changes=tuple(_changes(loaded, outcome, frozen, now_ms=now_ms)),
         statuses=outcome.statuses,
         taken_back=tuple(four_eyes.taken_back(outcome).items()),
         given_again=tuple(four_eyes.given_again(outcome).items()),
-        released=tuple(four_eyes.set_free(outcome, loaded.lines).items()),
+        released=tuple(four_eyes.set_free(outcome, loaded.lines, only=frozen.keys() - elsewhere).items()),
+        still_frozen=tuple(four_eyes.set_free(outcome, loaded.lines, only=elsewhere).items()),
         enrollment_status=outcome.enrollment_status,
         needs_second=four_eyes.needs_second(amounts, limit_minor=loaded.limit_minor, currency=loaded.currency),
     )
 
 
-def _changes(conn: Connection, loaded: Loaded, *, outcome: Outcome, now_ms: int) -> list[LedgerChange]:
+def _changes(
+    loaded: Loaded, outcome: Outcome, frozen: Mapping[str, tuple[str, ...]], *, now_ms: int
+) -> list[LedgerChange]:
     left = remaining(loaded.lines)
     taken = {transfer.reverses_id: transfer.amount_minor for transfer in outcome.transfers if transfer.reverses_id}
     released = {hold.transfer_id for hold in outcome.releases}
-    frozen = frozen_by(ledger.holds_of_accruals(conn, left))
     changes = []
     for line in loaded.lines:
         if line.kind != "accrual" or not (line.transfer_id in taken or line.transfer_id in released):

@@ -219,7 +219,8 @@ class LedgerChange(msgspec.Struct, frozen=True, kw_only=True):
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """What an action would do: the lines it changes, conversions' new statuses, sums by currency.
 
-    `given_again` is booked anew by an appeal that is upheld, `released` is what stops being frozen by this case.
+    `given_again` is booked anew by an appeal that is upheld, `released` is what stops being frozen, `still_frozen` what
+    this case lets go of and another one does not.
     """
 
     action: Action
@@ -228,6 +229,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     taken_back: tuple[tuple[str, int], ...]
     given_again: tuple[tuple[str, int], ...] = ()
     released: tuple[tuple[str, int], ...] = ()
+    still_frozen: tuple[tuple[str, int], ...] = ()
     enrollment_status: EnrollmentStatus | None = None
     needs_second: bool = False
 

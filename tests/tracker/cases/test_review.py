@@ -295,9 +295,12 @@ def test_a_preview_writes_nothing(world, make, held):
 def test_a_preview_knows_that_another_case_still_freezes(world, make, held):
     world.judge(world.sale(), make.finding(cluster_key="host:1", compared=(held[0],), holds_compared=True))
 
-    (change,) = preview(world, held[1], "clear", make.T0).changes
+    shown = preview(world, held[1], "clear", make.T0)
 
+    (change,) = shown.changes
     assert (change.before_minor, change.after_minor, change.status_after) == (700, 700, "frozen")
+    assert (shown.released, shown.still_frozen) == ((), (("EUR", 700),))
+    assert preview(world, held[1], "reject", make.T0).taken_back == (("EUR", 700),)
 
 
 def test_a_decided_case_has_no_preview(world, make, held):

@@ -100,7 +100,7 @@ class Several:
         waiting: deque[asyncio.Future[R]] = deque()
         try:
             for piece in pieces:
-                waiting.append(loop.run_in_executor(self._pool, _work, task, piece))
+                waiting.append(self._hand_out(loop, task, piece))
                 if len(waiting) >= self._ahead:
                     yield await waiting.popleft()
             while waiting:
@@ -114,6 +114,14 @@ class Several:
             for left in waiting:  # None where everything went well.
                 if not left.cancel():
                     left.exception()  # The first one was told of.
+
+    def _hand_out(self, loop: asyncio.AbstractEventLoop, task: Task[P, R], piece: P) -> "asyncio.Future[R]":
+        try:
+            return loop.run_in_executor(self._pool, _work, task, piece)
+        except Exception as error:
+            # Nothing of the task runs here. The machine has no room for one more process, or the pool just took apart
+            # what one would begin with, and then it fails in whatever way that part does.
+            raise BrokenProcessPool from error
 
 
 def processes_for(conversions: int) -> int:

@@ -30,7 +30,7 @@ from tracker.clicks.encoding import pack_browser_id
 from tracker.clicks.touches import find_touches, numbering, read_clicks
 from tracker.conversions.journey import load_case
 from tracker.db.opening import open_database
-from tracker.db.reading import SqliteReader
+from tracker.db.reading import SqliteReader, map_pages
 from tracker.programs import store as programs
 from tracker.recompute import apply, facts_store, plan
 from tracker.recompute.arrow import CLICK_SCHEMA, as_arrow
@@ -190,7 +190,8 @@ def bare_rate(folder: Path, rows: list[plan.Light]) -> float:
 
 
 def _batches(conn: Connection, sample: list[list[plan.Light]]) -> dict[str, float]:
-    """Return conversions a second in batches: step by step and as a whole."""
+    """Return conversions a second in batches, as the engine "lookup" decides them: step by step and as a whole."""
+    map_pages(conn)
     world, numbers = facts_store.load_world(conn, None), numbering(conn)
     spent = {"load": 0.0, "fetch": 0.0, "decide": 0.0}
     count = 0

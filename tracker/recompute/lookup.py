@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from sqlalchemy import Connection
 
 from tracker.clicks.touches import Key, find_touches
+from tracker.db.reading import map_pages
 from tracker.recompute.crew import Setting
 from tracker.recompute.engines import Decided, Means, Part, decided, load_part
 from tracker.recompute.types import Batch
@@ -20,6 +21,7 @@ class LookupEngine:
 
 def decide_part(conn: Connection, setting: Setting, part: Part) -> Decided:
     """Decide a batch with everything it takes; a task of a crew."""
+    map_pages(conn)
     return decide_by_indexes(conn, setting, load_part(conn, setting, part))
 
 

@@ -5,6 +5,7 @@ ledger, the enrollment and the audit trail together or not at all. Over the prog
 which a second person confirms (`seconding.py`).
 """
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import msgspec
@@ -35,6 +36,7 @@ from tracker.conversions.booking import known_of, transfers_to_restore
 from tracker.db.database import Database
 from tracker.db.ids import IdError, canonical_id, new_id
 from tracker.ledger import store as ledger
+from tracker.ledger.holds import frozen_by
 from tracker.ledger.transfers import remaining
 from tracker.ledger.types import Hold, NewTransfer, PostedLine
 from tracker.partners import store as partners
@@ -190,6 +192,7 @@ def carry_out(conn: Connection, loaded: Loaded, verdict: VerdictRow, outcome: Ou
         conversions.set_status(conn, conversion_id, status)
         # What an appeal brings back may be covered by another case, which then holds it.
         freeze_new_lines(conn, conversion_id, now_ms=at_ms, actor=verdict.actor)
+    released = _count_free(conn, outcome.releases)
     if outcome.enrollment_status is not None:
         partners.follow_verdict(
             conn,
@@ -208,14 +211,14 @@ def carry_out(conn: Connection, loaded: Loaded, verdict: VerdictRow, outcome: Ou
         object_id=after.case_id,
         reason=verdict.reason_code,
         before=_before(loaded, claimed),
-        after=_after(loaded, after, outcome=outcome, verdict=verdict),
+        after=_after(loaded, after, outcome=outcome, verdict=verdict, released=released),
     )
     return ReviewResult(
         case=after,
         verdict=stored,
         statuses=outcome.statuses,
         transfers=outcome.transfers,
-        released=len(outcome.releases),
+        released=released,
         enrollment_status=outcome.enrollment_status,
     )
 
@@ -294,7 +297,13 @@ def _before(loaded: Loaded, case: CaseRow) -> dict[str, Any]:
     }
 
 
-def _after(loaded: Loaded, case: CaseRow, *, outcome: Outcome, verdict: VerdictRow) -> dict[str, Any]:
+def _count_free(conn: Connection, releases: Iterable[Hold]) -> int:
+    """Return how many commissions nothing freezes any more; another case may go on doing so."""
+    let_go = {hold.transfer_id for hold in releases}
+    return len(let_go - frozen_by(ledger.holds_of_accruals(conn, sorted(let_go))).keys())
+
+
+def _after(loaded: Loaded, case: CaseRow, *, outcome: Outcome, verdict: VerdictRow, released: int) -> dict[str, Any]:
     commissions = remaining(loaded.lines)
     for transfer in outcome.transfers:
         accrual_id = transfer.reverses_id or transfer.transfer_id
@@ -308,7 +317,7 @@ def _after(loaded: Loaded, case: CaseRow, *, outcome: Outcome, verdict: VerdictR
         "deciding_finding": verdict.deciding_finding,
         "conversions": before | outcome.statuses,
         "commissions": commissions,
-        "released": len(outcome.releases),
+        "released": released,
     }
     if verdict.action in POSTPONING:
         told["until_ms"] = case.postponed_until_ms

@@ -301,6 +301,7 @@ def test_a_preview_knows_that_another_case_still_freezes(world, make, held):
     assert (change.before_minor, change.after_minor, change.status_after) == (700, 700, "frozen")
     assert (shown.released, shown.still_frozen) == ((), (("EUR", 700),))
     assert preview(world, held[1], "reject", make.T0).taken_back == (("EUR", 700),)
+    assert world.verdict(held[1], "clear").released == 0
 
 
 def test_a_decided_case_has_no_preview(world, make, held):

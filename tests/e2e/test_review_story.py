@@ -172,7 +172,7 @@ def test_the_way_back_leaves_the_page_after_ten_seconds(demo, staff):
     with staff.expect_navigation():
         staff.click("[data-submit]")
     staff.wait_for_selector("[data-undo]")
-    staff.wait_for_selector("[data-undo]", state="detached", timeout=30_000)
+    staff.wait_for_selector("[data-undo]", state="detached", timeout=12_000)
 
 
 def test_two_browsers_never_meet_over_one_case(demo, staff, browser, api):

@@ -167,6 +167,6 @@ def test_an_idle_buffer_closes_at_once(run) -> None:
     async def law() -> None:
         buffer = ClickBuffer(Slow())
         buffer.close()
-        await asyncio.wait_for(buffer.run(), 30)
+        await asyncio.wait_for(buffer.run(), 1)
 
     run(law())

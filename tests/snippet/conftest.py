@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 import snippet
 
+from .reading import WITHIN_S
+
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -27,22 +29,14 @@ CHROMIUM_ARGS = [
     "--host-resolver-rules=MAP * 127.0.0.1",
 ]
 
-WITHIN_S = 30  # generous: the machine of a check may be busy
-
 STUB = "<script>window.molva=window.molva||function(){(molva.q=molva.q||[]).push(arguments)}</script>"
-
-
-class Server(ThreadingHTTPServer):
-    """A server that keeps a browser's six connections waiting instead of dropping the sixth."""
-
-    request_queue_size = 64
 
 
 class Site:
     """The local site: pages to visit, the script, and the endpoint with its recorded events."""
 
     def __init__(self) -> None:
-        self.server = Server(("127.0.0.1", 0), _handler_of(self))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self.port = self.server.server_port
         self.events: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []

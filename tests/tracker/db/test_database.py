@@ -159,7 +159,7 @@ def test_a_file_that_is_no_database_is_refused_and_nobody_waits(tmp_path, run):
 
     async def ask():
         db = open_database(f"sqlite:///{path}")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             with pytest.raises(DatabaseUnusableError, match=r"molva\.db.* cannot be opened"):
                 await db.write(count_sequences)
             await db.close()

@@ -105,7 +105,7 @@ def test_a_broken_inbox_file_is_refused_and_nobody_waits(tmp_path: Path, run):
 
     async def ask() -> None:
         database = open_database(f"sqlite:///{tmp_path}/molva.db")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(10):
             with pytest.raises(DatabaseUnusableError, match=r"inbox\.db.* cannot be opened"):
                 await database.inbox.append([(1, "a")])
             await database.close()

@@ -217,7 +217,8 @@ def add_strangers(folder: Path, crowded: Path, count: int) -> None:
     raw = sqlite3.connect(crowded / "molva.db", isolation_level=None)
     columns = [(name, kind) for _, name, kind, *_ in raw.execute("PRAGMA table_info(clicks)")]
     plain = ", ".join(f"{name} {kind}{' PRIMARY KEY' * (name == 'seq')}" for name, kind in columns)
-    strange = {"seq": f"{_NEWEST} + value", "click_key": "randomblob(16)", "visitor_key": "randomblob(16)"}
+    newest = "(SELECT max(seq) FROM indexed_clicks)"
+    strange = {"seq": f"{newest} + value", "click_key": "randomblob(16)", "visitor_key": "randomblob(16)"}
     raw.execute("PRAGMA synchronous=OFF")
     raw.execute("BEGIN")
     raw.execute("ALTER TABLE clicks RENAME TO indexed_clicks")
@@ -226,11 +227,8 @@ def add_strangers(folder: Path, crowded: Path, count: int) -> None:
     raw.execute(
         "WITH RECURSIVE numbers(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM numbers WHERE value < ?) "
         f"INSERT INTO clicks SELECT {', '.join(strange.get(name, f'one.{name}') for name, _ in columns)} "
-        f"FROM numbers, (SELECT * FROM indexed_clicks WHERE seq = {_NEWEST}) one",
+        f"FROM numbers, (SELECT * FROM indexed_clicks WHERE seq = {newest}) one",
         (count,),
     )
     raw.execute("COMMIT")
     raw.close()
-
-
-_NEWEST = "(SELECT max(seq) FROM indexed_clicks)"

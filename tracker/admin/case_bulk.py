@@ -20,6 +20,7 @@ from tracker.admin.visit import Visit
 from tracker.cases import store
 from tracker.cases.claims import CaseNotFoundError
 from tracker.cases.decide import CaseConflictError, VerdictRefusedError
+from tracker.cases.four_eyes import by_currency
 from tracker.cases.preview import preview
 from tracker.cases.reasons import REASONS, reasons_for
 from tracker.cases.review import TEXT_MAX, judge_case, new_verdict
@@ -117,10 +118,7 @@ async def _show(visit: Visit, form: Form, *, status: int = 200) -> Response:
 
     lines = await visit.db.read(load)
     offered = reasons_for(act)
-    total: dict[str, int] = {}
-    for line in lines:
-        for currency, amount in line.amounts if not line.refusal else ():
-            total[currency] = total.get(currency, 0) + amount
+    total = by_currency(amount for line in lines if not line.refusal for amount in line.amounts)
     return render(
         visit,
         "cases_bulk.html",
@@ -133,7 +131,7 @@ async def _show(visit: Visit, form: Form, *, status: int = 200) -> Response:
         verdicts=VERDICTS_OF[act],
         reasons=offered,
         reason_text=visit.speech.gettext((REASONS.get(form.get("reason_code")) or offered[0]).public_text),
-        total=sums(sorted(total.items()), visit.speech),
+        total=sums(total.items(), visit.speech),
         livemode=_livemode([line.row for line in lines]),
         **_texts(visit),
     )

@@ -6,6 +6,7 @@ The page of a case and the preview of many call it with what the review foretell
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tracker.cases.four_eyes import by_currency
 from tracker.cases.types import AGAINST, Action, Preview
 from tracker.i18n.translator import Translator
 
@@ -28,10 +29,7 @@ def effect_text(action: Action, previews: Mapping[Any, Preview], speech: Transla
 
 def frozen_sums(clear: Preview) -> tuple[tuple[str, int], ...]:
     """Return what the case freezes, alone or with others, by currency. Clear: what clearing it would do."""
-    held = dict(clear.released)
-    for currency, amount in clear.still_frozen:
-        held[currency] = held.get(currency, 0) + amount
-    return tuple(sorted(held.items()))
+    return tuple(by_currency((*clear.released, *clear.still_frozen)).items())
 
 
 def sums(amounts: Iterable[tuple[str, int]], speech: Translator) -> str:

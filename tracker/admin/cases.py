@@ -24,6 +24,7 @@ from tracker.admin.visit import Visit
 from tracker.cases import store
 from tracker.cases.claims import CaseNotFoundError, claim_next
 from tracker.cases.decide import WAIT_DAYS, WAIT_DAYS_MAX, CaseConflictError, VerdictRefusedError
+from tracker.cases.four_eyes import by_currency, given_again
 from tracker.cases.reasons import REASONS, reasons_for
 from tracker.cases.review import TEXT_MAX, give_verdict
 from tracker.cases.types import (
@@ -309,16 +310,14 @@ def what_changed(visit: Visit, result: ReviewResult | Proposed) -> Message:
         )
     if result.verdict.action == "hold":
         return msg("Held on until %(day)s: everything stays frozen.", day=visit.speech.date(result.case.due_at_ms))
-    again = sums(sorted(given.items()), visit.speech) if (given := _given_again(result)) else ""
+    again = sums(given_again(result.transfers).items(), visit.speech)
     if result.verdict.action == "clear" and again:
         return msg("Appeal upheld: %(moved)s counted, %(sums)s given again.", moved=moved, sums=again)
     if result.verdict.action == "clear":
         released = visit.speech.ngettext("%(count)s commission", "%(count)s commissions", result.released)
         return msg("Cleared: %(moved)s counted, %(released)s released.", moved=moved, released=released)
-    taken: dict[str, int] = {}
-    for transfer in result.transfers:
-        taken[transfer.currency] = taken.get(transfer.currency, 0) - transfer.amount_minor
-    back = sums(sorted(taken.items()), visit.speech)
+    taken = by_currency((transfer.currency, -transfer.amount_minor) for transfer in result.transfers)
+    back = sums(taken.items(), visit.speech)
     if result.enrollment_status == "banned":
         return msg(
             "Banned: %(moved)s rejected, %(sums)s taken back; what was cleared stays.", moved=moved, sums=back or "0"
@@ -330,14 +329,6 @@ def what_changed(visit: Visit, result: ReviewResult | Proposed) -> Message:
     if result.verdict.action == "void":
         return msg("Voided: %(moved)s, %(sums)s taken back.", moved=moved, sums=back)
     return msg("Rejected: %(moved)s, %(sums)s taken back.", moved=moved, sums=back)
-
-
-def _given_again(result: ReviewResult) -> dict[str, int]:
-    given: dict[str, int] = {}
-    for transfer in result.transfers:
-        if transfer.amount_minor > 0:
-            given[transfer.currency] = given.get(transfer.currency, 0) + transfer.amount_minor
-    return given
 
 
 ROUTES = (

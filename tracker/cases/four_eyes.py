@@ -7,17 +7,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tracker.cases.types import Outcome
 from tracker.ledger.transfers import remaining
-from tracker.ledger.types import PostedLine
+from tracker.ledger.types import NewTransfer, PostedLine
 
 
-def taken_back(outcome: Outcome) -> dict[str, int]:
+def taken_back(transfers: Iterable[NewTransfer]) -> dict[str, int]:
     """Return what a verdict takes back, by currency in minor units."""
-    return _sums((each.currency, -each.amount_minor) for each in outcome.transfers if each.amount_minor < 0)
+    return by_currency((each.currency, -each.amount_minor) for each in transfers if each.amount_minor < 0)
 
 
-def given_again(outcome: Outcome) -> dict[str, int]:
+def given_again(transfers: Iterable[NewTransfer]) -> dict[str, int]:
     """Return what a verdict books anew, by currency in minor units."""
-    return _sums((each.currency, each.amount_minor) for each in outcome.transfers if each.amount_minor > 0)
+    return by_currency((each.currency, each.amount_minor) for each in transfers if each.amount_minor > 0)
 
 
 def set_free(outcome: Outcome, lines: Sequence[PostedLine], *, only: Collection[str] | None = None) -> dict[str, int]:
@@ -31,13 +31,13 @@ def set_free(outcome: Outcome, lines: Sequence[PostedLine], *, only: Collection[
             left[transfer.reverses_id] += transfer.amount_minor
     currencies = {line.transfer_id: line.currency for line in lines}
     freed = {hold.transfer_id for hold in outcome.releases if only is None or hold.transfer_id in only}
-    return _sums((currencies[each], left[each]) for each in sorted(freed) if left.get(each, 0) > 0)
+    return by_currency((currencies[each], left[each]) for each in sorted(freed) if left.get(each, 0) > 0)
 
 
 def moved(outcome: Outcome, lines: Sequence[PostedLine]) -> dict[str, int]:
     """Return all that a verdict takes back, books anew or sets free, by currency in minor units."""
-    parts = (taken_back(outcome), given_again(outcome), set_free(outcome, lines))
-    return _sums((currency, amount) for part in parts for currency, amount in part.items())
+    parts = (taken_back(outcome.transfers), given_again(outcome.transfers), set_free(outcome, lines))
+    return by_currency((currency, amount) for part in parts for currency, amount in part.items())
 
 
 def needs_second(amounts: Mapping[str, int], *, limit_minor: int | None, currency: str) -> bool:
@@ -51,7 +51,8 @@ def needs_second(amounts: Mapping[str, int], *, limit_minor: int | None, currenc
     return any(amount > (limit_minor if name == currency else 0) for name, amount in amounts.items())
 
 
-def _sums(parts: Iterable[tuple[str, int]]) -> dict[str, int]:
+def by_currency(parts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return amounts added up by currency, in the order of their names."""
     found: dict[str, int] = {}
     for currency, amount in parts:
         found[currency] = found.get(currency, 0) + amount

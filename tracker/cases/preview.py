@@ -20,6 +20,8 @@ from tracker.ledger.types import PostedLine
 
 _NOBODY = "preview"  # who a preview is made for
 
+Holders = Mapping[str, tuple[str, ...]]  # the cases that freeze an accrual, by its id
+
 
 def preview(conn: Connection, case_id: str, *, action: Action, now_ms: int) -> Preview:
     """Return exactly what an action would do now, without doing it; raises as `give_verdict`."""
@@ -41,14 +43,18 @@ def preview(conn: Connection, case_id: str, *, action: Action, now_ms: int) -> P
     outcome = outcome_of(conn, msgspec.structs.replace(loaded, case=unproposed), verdict)
     amounts = four_eyes.moved(outcome, loaded.lines)
     frozen = frozen_by(ledger.holds_of_accruals(conn, remaining(loaded.lines)))
-    elsewhere = {accrual for accrual, holders in frozen.items() if any(each != case_id for each in holders)}
+    elsewhere = {
+        accrual: others
+        for accrual, holders in frozen.items()
+        if (others := tuple(each for each in holders if each != loaded.case.case_id))
+    }
     return Preview(
         action=action,
-        changes=tuple(_changes(loaded, outcome, frozen, now_ms=now_ms)),
+        changes=tuple(_changes(loaded, outcome, frozen=frozen, elsewhere=elsewhere, now_ms=now_ms)),
         statuses=outcome.statuses,
-        taken_back=tuple(four_eyes.taken_back(outcome).items()),
-        given_again=tuple(four_eyes.given_again(outcome).items()),
-        released=tuple(four_eyes.set_free(outcome, loaded.lines, only=frozen.keys() - elsewhere).items()),
+        taken_back=tuple(four_eyes.taken_back(outcome.transfers).items()),
+        given_again=tuple(four_eyes.given_again(outcome.transfers).items()),
+        released=tuple(four_eyes.set_free(outcome, loaded.lines, only=frozen.keys() - elsewhere.keys()).items()),
         still_frozen=tuple(four_eyes.set_free(outcome, loaded.lines, only=elsewhere).items()),
         enrollment_status=outcome.enrollment_status,
         needs_second=four_eyes.needs_second(amounts, limit_minor=loaded.limit_minor, currency=loaded.currency),
@@ -56,7 +62,7 @@ def preview(conn: Connection, case_id: str, *, action: Action, now_ms: int) -> P
 
 
 def _changes(
-    loaded: Loaded, outcome: Outcome, frozen: Mapping[str, tuple[str, ...]], *, now_ms: int
+    loaded: Loaded, outcome: Outcome, *, frozen: Holders, elsewhere: Holders, now_ms: int
 ) -> list[LedgerChange]:
     left = remaining(loaded.lines)
     taken = {transfer.reverses_id: transfer.amount_minor for transfer in outcome.transfers if transfer.reverses_id}
@@ -67,8 +73,6 @@ def _changes(
             continue
         before_minor = left[line.transfer_id]
         after_minor = before_minor + taken.get(line.transfer_id, 0)
-        holders = frozen.get(line.transfer_id, ())
-        others = tuple(case_id for case_id in holders if case_id != loaded.case.case_id)
         changes.append(
             LedgerChange(
                 transfer_id=line.transfer_id,
@@ -77,8 +81,8 @@ def _changes(
                 currency=line.currency,
                 before_minor=before_minor,
                 after_minor=after_minor,
-                status_before=_status(line, before_minor, holders=holders, now_ms=now_ms),
-                status_after=_status(line, after_minor, holders=others, now_ms=now_ms),
+                status_before=_status(line, before_minor, holders=frozen.get(line.transfer_id, ()), now_ms=now_ms),
+                status_after=_status(line, after_minor, holders=elsewhere.get(line.transfer_id, ()), now_ms=now_ms),
             )
         )
     return changes

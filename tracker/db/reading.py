@@ -28,8 +28,6 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=0",
     "PRAGMA cache_size=-65536",  # KiB; all over the indexes is where a long computation reads
 )
-
-
 # A page that is only looked at where it lies would be checked again each time.
 _MAPPING = (f"PRAGMA mmap_size={MAPPED_BYTES}", "PRAGMA cell_size_check=OFF")
 
